@@ -1,0 +1,1 @@
+"""The documents that the control plane and the agents exchange. Pydantic models, no I/O."""

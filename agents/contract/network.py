@@ -1,0 +1,90 @@
+"""Networks as one host must have them: VPCs with their subnets, ports and security groups."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from agents.contract.base import Document
+
+
+class Subnet(Document):
+    """One subnet: a bridge on every host that has a port in it. `vni` joins the bridges of several hosts."""
+
+    id: str
+    cidr: str
+    gateway: str
+    vni: int
+    mac: str
+    """The gateway's MAC address, the same on every host."""
+
+
+class Rule(Document):
+    """One allow rule. Exactly one of `cidr` and `group` is set: a group means the addresses of its members."""
+
+    protocol: str
+    """tcp, udp, icmp, icmpv6, a protocol number, or -1 for all."""
+    from_port: int | None = None
+    to_port: int | None = None
+    cidr: str | None = None
+    group: str | None = None
+
+
+class SecurityGroup(Document):
+    """A security group with the private addresses of all its members in the VPC, on whatever host they are."""
+
+    id: str
+    ingress: tuple[Rule, ...] = ()
+    egress: tuple[Rule, ...] = ()
+    members: tuple[str, ...] = ()
+
+
+class Port(Document):
+    """An elastic network interface that has its end on this host."""
+
+    id: str
+    subnet: str
+    mac: str
+    address: str
+    public_address: str | None = None
+    groups: tuple[str, ...] = ()
+    hostname: str
+    instance: str | None = None
+    source_dest_check: bool = True
+
+
+class Route(Document):
+    """One route of a subnet's table: `target` is local, internet, none (blackhole) or a port's id."""
+
+    cidr: str
+    target: str
+
+
+class RouteTable(Document):
+    """The routes that hold for the named subnets."""
+
+    id: str
+    subnets: tuple[str, ...]
+    routes: tuple[Route, ...]
+
+
+class RemotePort(Document):
+    """A port of the same VPC on another host: where its frames must be sent."""
+
+    subnet: str
+    mac: str
+    address: str
+    host_address: str
+
+
+class Vpc(Document):
+    """Everything that a host must know of one VPC. The host's desired state holds one a VPC that has a port on it."""
+
+    kind: Literal["vpc"] = "vpc"
+    id: str
+    cidrs: tuple[str, ...]
+    dns_domain: str
+    subnets: tuple[Subnet, ...] = ()
+    route_tables: tuple[RouteTable, ...] = ()
+    groups: tuple[SecurityGroup, ...] = ()
+    ports: tuple[Port, ...] = ()
+    remote_ports: tuple[RemotePort, ...] = ()

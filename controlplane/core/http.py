@@ -1,0 +1,32 @@
+"""One HTTP request and one response, as the wire codecs see them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """A request before decoding. Header names are lower case; `raw_path` and `query_string` are as sent, undecoded.
+
+    `body` holds the whole body unless the operation streams its payload: then it is empty and `stream` yields the chunks.
+    """
+
+    method: str
+    raw_path: bytes
+    query_string: bytes
+    headers: Mapping[str, str]
+    body: bytes = b""
+    stream: AsyncIterator[bytes] | None = None
+    client: str = "127.0.0.1"
+    scheme: str = "http"
+
+
+@dataclass(slots=True)
+class HttpResponse:
+    """A response ready to send; `body` is bytes, or an iterator of chunks when it streams."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | AsyncIterator[bytes] = b""

@@ -1,0 +1,28 @@
+"""Identifiers, in the shapes that AWS gives them."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+def resource_id(prefix: str) -> str:
+    """An EC2-style id: `i-` and 17 hexadecimal digits."""
+    return f"{prefix}-{secrets.token_hex(9)[:17]}"
+
+
+def principal_id(prefix: str) -> str:
+    """An IAM-style unique id of 21 characters, such as `AIDA…` for a user or `AROA…` for a role."""
+    return prefix + "".join(secrets.choice(_BASE32) for _ in range(21 - len(prefix)))
+
+
+def access_key_id(prefix: str = "AKIA") -> str:
+    """An access key id of 20 characters: `AKIA…` long-lived, `ASIA…` temporary."""
+    return prefix + "".join(secrets.choice(_BASE32) for _ in range(20 - len(prefix)))
+
+
+def request_id() -> str:
+    """A request id, a UUID as AWS prints it."""
+    return str(uuid.uuid4())
