@@ -1,11 +1,11 @@
 """The calls between an agent and the control plane. All are HTTP with JSON bodies, made by the agent.
 
-    POST {endpoint}/_celaje/fleet/v1/join                       Join -> Joined        bearer: the cloud's join token
-    GET  {endpoint}/_celaje/fleet/v1/desired?after=N&wait=S     -> Desired            bearer: the host's token, as below
-    POST {endpoint}/_celaje/fleet/v1/observed                   Observed -> Noted
-    GET  {endpoint}/_celaje/fleet/v1/blobs/{sha256}             -> bytes
-    GET  {endpoint}/_celaje/fleet/v1/machines/{id}/credentials  -> Credentials        of the machine's role; 404 without one
-    PUT  {endpoint}/_celaje/fleet/v1/machines/{id}/console      raw bytes: the last 64 KiB of the serial console
+POST {endpoint}/_celaje/fleet/v1/join                       Join -> Joined        bearer: the cloud's join token
+GET  {endpoint}/_celaje/fleet/v1/desired?after=N&wait=S     -> Desired            bearer: the host's token, as below
+POST {endpoint}/_celaje/fleet/v1/observed                   Observed -> Noted
+GET  {endpoint}/_celaje/fleet/v1/blobs/{sha256}             -> bytes
+GET  {endpoint}/_celaje/fleet/v1/machines/{id}/credentials  -> Credentials  of its role; 404 without
+PUT  {endpoint}/_celaje/fleet/v1/machines/{id}/console      raw bytes: the last 64 KiB of the serial console
 """
 
 from __future__ import annotations

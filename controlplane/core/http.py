@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 class HttpRequest:
     """A request before decoding. Header names are lower case; `raw_path` and `query_string` are as sent, undecoded.
 
-    `body` holds the whole body unless the operation streams its payload: then it is empty and `stream` yields the chunks.
+    `body` holds the whole body, unless the operation streams its payload: then it is empty and `stream` yields
+    the chunks.
     """
 
     method: str

@@ -1,0 +1,84 @@
+"""What an operation or a reconciler is given: who calls, from where, and the means to act."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from controlplane.core.principal import Principal
+
+if TYPE_CHECKING:
+    from controlplane.core.operation import Resource
+
+Row = Mapping[str, Any]
+
+
+class Unit(Protocol):
+    """One unit of work over the database. Arguments are `$1`, `$2`, … of the SQL text.
+
+    Plain reads before the first write run outside a transaction; anything else opens one, which the owner of the unit
+    (pipeline or work runner) commits.
+    """
+
+    async def fetch(self, sql: str, *args: Any) -> list[Any]: ...
+    async def fetchrow(self, sql: str, *args: Any) -> Any: ...
+    async def fetchval(self, sql: str, *args: Any) -> Any: ...
+    async def execute(self, sql: str, *args: Any) -> str: ...
+    async def executemany(self, sql: str, args: Sequence[Sequence[Any]]) -> None: ...
+    async def insert(self, table: str, **values: Any) -> None: ...
+    async def notify(self, channel: str, payload: str) -> None: ...
+    def after_commit(self, callback: Callable[[], Any]) -> None: ...
+
+
+class Runtime(Protocol):
+    """What the gateway lends to services without their importing it."""
+
+    async def call(self, ctx: Context, service: str, operation: str, request: Mapping[str, Any]) -> Any: ...
+    async def authorize(self, ctx: Context, action: str, resources: Sequence[Resource]) -> None: ...
+    async def pass_role(self, ctx: Context, role_arn: str, service: str) -> None: ...
+    async def wake(self, db: Unit, kind: str, key: str, delay: float) -> None: ...
+    def engine(self, kind: str) -> Any: ...
+
+
+@dataclass(slots=True)
+class Context:
+    """One call of one operation. `facts` holds condition values and notes that the audit trail keeps."""
+
+    request_id: str
+    account_id: str
+    region: str
+    service: str
+    operation: str
+    principal: Principal
+    db: Unit
+    runtime: Runtime
+    source_ip: str = "127.0.0.1"
+    user_agent: str = ""
+    endpoint: str = ""
+    secure: bool = False
+    request: Mapping[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    async def call(self, service: str, operation: str, request: Mapping[str, Any]) -> Any:
+        """Call another service's operation as the same caller, in the same transaction."""
+        return await self.runtime.call(self, service, operation, request)
+
+    async def authorize(self, action: str, *resources: Resource) -> None:
+        """Ask the policy engine about a further action. Raises the protocol's access-denied error."""
+        await self.runtime.authorize(self, action, resources)
+
+    async def pass_role(self, role_arn: str, service: str) -> None:
+        """Check `iam:PassRole` for handing a role to a service, and that the role trusts that service."""
+        await self.runtime.pass_role(self, role_arn, service)
+
+    async def wake(self, kind: str, key: str, delay: float = 0.0) -> None:
+        """Have a reconciler run for the key, once this transaction commits; `delay` in seconds."""
+        await self.runtime.wake(self.db, kind, key, delay)
+
+    def engine(self, kind: str) -> Any:
+        """The configured engine of a kind, such as `blobs`."""
+        return self.runtime.engine(kind)
+
+
+Step = Callable[[Context], Awaitable[None]]

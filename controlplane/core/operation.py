@@ -1,0 +1,71 @@
+"""How a service declares an operation, with its permission beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from controlplane.core.context import Context
+
+Request = Mapping[str, Any]
+Implementation = Callable[[Context, Any], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What the policy engine is asked about: an ARN (or `*`), the tags and resource policy it has now, and condition
+    values that only the service knows (such as `ec2:InstanceType`)."""
+
+    arn: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    policy: Mapping[str, Any] | None = None
+    conditions: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+
+Answer = str | Resource | Sequence[str | Resource]
+ResourceFunction = Callable[[Context, Any], Answer | Awaitable[Answer]]
+
+
+class NoPermissionNeeded:
+    """For the few operations that AWS lets everybody with valid credentials call (GetCallerIdentity)."""
+
+
+class Unauthenticated:
+    """For the few operations that are called without credentials (AssumeRoleWithWebIdentity)."""
+
+
+ANY = "*"
+NO_PERMISSION_NEEDED = NoPermissionNeeded()
+UNAUTHENTICATED = Unauthenticated()
+On = str | ResourceFunction | NoPermissionNeeded | Unauthenticated
+
+
+@dataclass(frozen=True, slots=True)
+class OperationSpec:
+    """One implemented operation: its name in the API, the permission it needs and the function that does it."""
+
+    name: str
+    on: On
+    action: str | None
+    run: Implementation
+
+
+F = TypeVar("F", bound=Implementation)
+
+
+def operation(name: str, *, on: On, action: str | None = None) -> Callable[[F], F]:
+    """Declare the implementation of an API operation.
+
+    `on` says which resources the policy engine is asked about; it has no default, so nothing can be left unguarded.
+    `action` is the IAM action where its name is not the operation's (HeadObject needs `s3:GetObject`).
+    """
+    if not re.fullmatch(r"[A-Z][A-Za-z0-9]+", name):
+        raise ValueError(f"not an operation name: {name!r}")
+
+    def declare(function: F) -> F:
+        function.__operation__ = OperationSpec(name, on, action, function)  # type: ignore[attr-defined]
+        return function
+
+    return declare

@@ -1,0 +1,122 @@
+"""One transaction, opened as late as it can be."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import asyncpg
+
+from controlplane.core.errors import ServiceUnavailable
+
+_ACQUIRE_SECONDS = 5.0
+_LOCKING = (" for update", " for share", " for no key update", "pg_advisory", "nextval")
+
+
+@lru_cache(maxsize=4096)
+def _is_plain_read(sql: str) -> bool:
+    text = " ".join(sql.lower().split())
+    return text.startswith("select ") and not any(word in text for word in _LOCKING)
+
+
+@lru_cache(maxsize=1024)
+def _insert_sql(table: str, columns: tuple[str, ...]) -> str:
+    places = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608 (names come from our code)
+
+
+class UnitOfWork:
+    """Implements `core.context.Unit` on one pooled connection, borrowed at the first statement.
+
+    In READ COMMITTED a plain read sees the same rows inside a transaction and outside, so BEGIN and COMMIT (two round
+    trips) are spared until something else than a plain SELECT comes.
+    """
+
+    __slots__ = ("_after_commit", "_connection", "_pool", "_transaction")
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._connection: Any = None
+        self._transaction: Any = None
+        self._after_commit: list[Callable[[], Any]] = []
+
+    async def _ready(self, sql: str) -> Any:
+        if self._connection is None:
+            try:
+                self._connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
+            except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+                raise ServiceUnavailable("The service is unavailable. Please try again.", detail=repr(error)) from error
+        if self._transaction is None and not _is_plain_read(sql):
+            transaction = self._connection.transaction()
+            await transaction.start()
+            self._transaction = transaction
+        return self._connection
+
+    async def fetch(self, sql: str, *args: Any) -> list[Any]:
+        return await (await self._ready(sql)).fetch(sql, *args)  # type: ignore[no-any-return]
+
+    async def fetchrow(self, sql: str, *args: Any) -> Any:
+        return await (await self._ready(sql)).fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: Any) -> Any:
+        return await (await self._ready(sql)).fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: Any) -> str:
+        return await (await self._ready(sql)).execute(sql, *args)  # type: ignore[no-any-return]
+
+    async def executemany(self, sql: str, args: Sequence[Sequence[Any]]) -> None:
+        await (await self._ready(sql)).executemany(sql, args)
+
+    async def insert(self, table: str, **values: Any) -> None:
+        """Insert one row; column names are the keyword names."""
+        await self.execute(_insert_sql(table, tuple(values)), *values.values())
+
+    async def notify(self, channel: str, payload: str) -> None:
+        """Tell listeners on a channel; Postgres delivers it when this transaction commits."""
+        await self.execute("SELECT pg_notify($1, $2)", channel, payload)
+
+    def after_commit(self, callback: Callable[[], Any]) -> None:
+        """Run a function (or start a coroutine) once the transaction is committed; never when it is not."""
+        self._after_commit.append(callback)
+
+    async def commit(self) -> None:
+        """Commit what was begun, give the connection back, then run the after-commit callbacks."""
+        try:
+            if self._transaction is not None:
+                await self._transaction.commit()
+                self._transaction = None
+        finally:
+            await self._release()
+        callbacks, self._after_commit = self._after_commit, []
+        for callback in callbacks:
+            outcome = callback()
+            if inspect.isawaitable(outcome):
+                _BACKGROUND.add(task := asyncio.ensure_future(outcome))
+                task.add_done_callback(_BACKGROUND.discard)
+
+    async def rollback(self) -> None:
+        """Undo what was begun. Never raises: the connection may be gone already."""
+        self._after_commit.clear()
+        try:
+            if self._transaction is not None and not self._connection.is_closed():
+                await self._transaction.rollback()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self._connection.terminate()
+        finally:
+            self._transaction = None
+            await self._release()
+
+    async def _release(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # A cancelled statement or a failed commit leaves a connection in doubt: it must not serve another request.
+            if self._transaction is not None or connection.is_in_transaction():
+                connection.terminate()
+                self._transaction = None
+            await self._pool.release(connection)
+
+
+_BACKGROUND: set[asyncio.Future[Any]] = set()
