@@ -1,0 +1,215 @@
+"""The one typed configuration. Nothing else reads the environment.
+
+Sources, the first that says something wins: arguments (the command line), `CELAJE_…` environment variables,
+`$CELAJE_HOME/settings.toml`, the defaults below. `docs/reference/settings.md` is generated from this file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+PREFIX = "CELAJE_"
+_SOCKET_PATH_LIMIT = 107
+
+
+def default_home() -> Path:
+    """`/var/lib/celaje` for root, `~/.local/share/celaje` for anybody else."""
+    return Path("/var/lib/celaje") if os.geteuid() == 0 else Path.home() / ".local/share/celaje"
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _listen(text: str) -> str:
+    host, separator, port = text.rpartition(":")
+    if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("expected HOST:PORT, such as 127.0.0.1:4566")
+    return text
+
+
+class Settings(BaseSettings):
+    """Everything that an owner may want to change. Every field says what it does, for the reference page."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+
+    home: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default_factory=default_home,
+        description="Folder that holds all state of this cloud: database, keys, logs, sockets and the machines' disks. "
+        "Default: `/var/lib/celaje` as root, `~/.local/share/celaje` otherwise.",
+    )
+    listen: Annotated[str, AfterValidator(_listen)] = Field(
+        default="127.0.0.1:4566",
+        description="Address and port of the endpoint. Listen elsewhere than on loopback only behind TLS: "
+        "secrets that AWS's API carries in bodies would pass in clear.",
+    )
+    gateway_workers: int = Field(default=2, ge=1, le=256, description="Gateway processes. About one a core.")
+    work_concurrency: int = Field(
+        default=32, ge=1, le=1000, description="Reconcilers that one Celery worker process runs at a time."
+    )
+    user: str = Field(
+        default="celaje",
+        pattern=r"^[a-z_][a-z0-9_-]{0,30}$",
+        description="System user that everything but the agents runs as when Celaje is started by root; "
+        "made when it is missing. Started by another user, Celaje runs as that user.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="Postgres by URL, such as `postgresql://user:secret@db.example:5432/celaje`. "
+        "Unset: an embedded Postgres in the home folder.",
+    )
+    database_connections: int = Field(
+        default=16, ge=1, le=500, description="Most connections to Postgres that one process holds."
+    )
+    broker_url: str | None = Field(
+        default=None,
+        description="Valkey or Redis by URL, such as `redis://:secret@broker.example:6379/0`. "
+        "Unset: an embedded Valkey in the home folder. Nothing that is acknowledged lives there.",
+    )
+    regions: tuple[str, ...] = Field(
+        default=("us-east-1", "us-east-2", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-1"),
+        min_length=1,
+        description="Regions of this cloud; the first one is the default. All of them share its hosts.",
+    )
+    agent: bool = Field(
+        default=True,
+        description="Run the hypervisor agent on this machine. It needs root; without it the API answers but "
+        "no machine starts here.",
+    )
+    host_name: str = Field(
+        default_factory=lambda: socket.gethostname().split(".")[0],
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}$",
+        description="Name under which this machine joins the cloud as a host. Default: its host name.",
+    )
+    public_range: IPv4Network = Field(
+        default=IPv4Network("198.18.0.0/16"),
+        description="Public addresses of instances, reachable from the hosts. Two clouds on one machine need two ranges.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe lines that our own processes log."
+    )
+    log_bytes: int = Field(
+        default=16 * 1024 * 1024, ge=65536, description="Size at which a log file is rotated; three old ones are kept."
+    )
+    hang_seconds: float = Field(
+        default=15.0, ge=2, description="A process that gives no sign of life for so long is killed and started again."
+    )
+
+    @field_validator("database_url", "broker_url")
+    @classmethod
+    def _scheme(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"(postgres(ql)?|rediss?|unix)://", url):
+            raise ValueError("expected postgresql://… or redis://…")
+        return url
+
+    @field_validator("home")
+    @classmethod
+    def _room_for_sockets(cls, home: Path) -> Path:
+        longest = len(os.fsencode(home / "run" / ".s.PGSQL.5432"))
+        if longest > _SOCKET_PATH_LIMIT:
+            raise ValueError(f"{home} is too long by {longest - _SOCKET_PATH_LIMIT} characters for sockets in it")
+        return home
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        home = init_settings().get("home") or os.environ.get(f"{PREFIX}HOME") or default_home()
+        file = TomlConfigSettingsSource(settings_cls, toml_file=Path(home) / "settings.toml")
+        return init_settings, env_settings, file
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to listen on."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that clients on this machine use."""
+        host, port = self.address
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+        return f"http://{reachable}:{port}"
+
+    @property
+    def region(self) -> str:
+        """The default region."""
+        return self.regions[0]
+
+    @property
+    def run(self) -> Path:
+        """Folder of the unprivileged processes' sockets."""
+        return self.home / "run"
+
+    @property
+    def secrets(self) -> Path:
+        """Folder of the root key and the join token."""
+        return self.home / "secrets"
+
+    @property
+    def root_key(self) -> Path:
+        return self.secrets / "root.key"
+
+    @property
+    def join_token(self) -> Path:
+        """File that holds the token with which hosts join."""
+        return self.secrets / "join-token"
+
+    @property
+    def blobs(self) -> Path:
+        """Folder of the embedded blob engine."""
+        return self.home / "blobs"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def database(self) -> str:
+        """libpq URL of the database in use, the owner's or the embedded one."""
+        return self.database_url or f"postgresql://celaje@/celaje?host={self.run}"
+
+    @property
+    def broker(self) -> str:
+        """redis-py URL of the broker in use, the owner's or the embedded one."""
+        return self.broker_url or f"unix://{self.run / 'valkey.sock'}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give a child process these very settings."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        return {PREFIX + name.upper(): _variable(value) for name, value in values.items()}
+
+
+def _variable(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings; overrides that are None count as not given. Raises pydantic.ValidationError."""
+    return Settings(**{name: value for name, value in overrides.items() if value is not None})
+
+
+def notify_socket() -> str | None:
+    """Where this process tells its supervisor (ours or systemd) that it is ready and alive; None without one."""
+    return os.environ.get("NOTIFY_SOCKET")
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """The environment that supervised processes start with: ours, less what must not be inherited."""
+    kept = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "PYTHONPATH", "TERM", "TMPDIR")
+    inherited = {name: os.environ[name] for name in kept if name in os.environ}
+    return {"PATH": os.defpath, **inherited, **more}
