@@ -1,0 +1,74 @@
+"""Runs one operation: authorization, idempotency, implementation. The path of outside calls and of `ctx.call` alike."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from controlplane.access.authorize import Authorizer
+from controlplane.core.context import Context, Unit
+from controlplane.core.errors import NotImplementedByCelaje
+from controlplane.core.operation import NoPermissionNeeded, OperationSpec, Resource, Unauthenticated
+from controlplane.gateway import idempotency
+from controlplane.gateway.registry import Registry, ServiceEntry
+from controlplane.wire.service import load
+from controlplane.work.wake import wake
+
+
+class Dispatcher:
+    """Implements `core.context.Runtime`."""
+
+    def __init__(self, registry: Registry, authorizer: Authorizer, engines: Mapping[str, Any]) -> None:
+        self.registry = registry
+        self.authorizer = authorizer
+        self._engines = engines
+
+    def find(self, model: str, operation: str) -> tuple[ServiceEntry, OperationSpec]:
+        """The implementation of an operation. Raises NotImplementedByCelaje (501)."""
+        entry = self.registry.by_model.get(model)
+        spec = entry.operations.get(operation) if entry else None
+        if entry is None or spec is None:
+            raise NotImplementedByCelaje(f"The operation {operation} of {model} is not implemented by this cloud.")
+        return entry, spec
+
+    async def check(self, ctx: Context, entry: ServiceEntry, spec: OperationSpec) -> None:
+        """Ask the policy engine about every resource that the operation names."""
+        if isinstance(spec.on, NoPermissionNeeded | Unauthenticated):
+            return
+        answer = spec.on if isinstance(spec.on, str) else spec.on(ctx, ctx.request)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        await self.authorizer.authorize(ctx, entry.action(spec), _resources(answer))
+
+    async def run(self, ctx: Context, entry: ServiceEntry, spec: OperationSpec) -> Any:
+        """Run an operation that was authorized."""
+        member = load(entry.model).operation(spec.name).idempotency_token
+        if member is None:
+            return await spec.run(ctx, ctx.request)
+        return await idempotency.run_once(ctx, spec, member, lambda: spec.run(ctx, ctx.request))
+
+    async def call(self, ctx: Context, service: str, operation: str, request: Mapping[str, Any]) -> Any:
+        """One service calls another: same caller, same transaction, same checks."""
+        entry, spec = self.find(self.registry.services[service].model, operation)
+        inner = replace(ctx, service=entry.name, operation=operation, request=request, facts=dict(ctx.facts))
+        await self.check(inner, entry, spec)
+        return await self.run(inner, entry, spec)
+
+    async def authorize(self, ctx: Context, action: str, resources: Sequence[Resource]) -> None:
+        await self.authorizer.authorize(ctx, action, resources)
+
+    async def pass_role(self, ctx: Context, role_arn: str, service: str) -> None:
+        await self.authorizer.pass_role(ctx, role_arn, service)
+
+    async def wake(self, db: Unit, kind: str, key: str, delay: float) -> None:
+        await wake(db, kind, key, delay)
+
+    def engine(self, kind: str) -> Any:
+        return self._engines[kind]
+
+
+def _resources(answer: Any) -> list[Resource]:
+    items = [answer] if isinstance(answer, str | Resource) else answer
+    return [Resource(item) if isinstance(item, str) else item for item in items]

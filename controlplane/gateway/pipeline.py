@@ -1,0 +1,119 @@
+"""The life of a request: an ordered list of steps, readable top to bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from controlplane.access.credentials import Authenticator
+from controlplane.core.context import Context
+from controlplane.core.http import HttpResponse
+from controlplane.core.operation import Unauthenticated
+from controlplane.gateway.dispatch import Dispatcher
+from controlplane.gateway.exchange import Exchange
+from controlplane.gateway.translate import TRY_AGAIN, translate
+from controlplane.state.database import Database
+from controlplane.state.unit_of_work import UnitOfWork
+from controlplane.wire.decode import decode
+from controlplane.wire.encode import encode_error, encode_result
+
+ATTEMPTS = 3
+
+Step = Callable[[Exchange], Awaitable[None]]
+
+
+class Pipeline:
+    """Answers a request whose route is known. Never raises: what fails becomes an answer in the caller's protocol."""
+
+    def __init__(self, database: Database, dispatcher: Dispatcher, authenticator: Authenticator) -> None:
+        self._database = database
+        self._dispatcher = dispatcher
+        self._authenticator = authenticator
+        self.steps: tuple[tuple[str, Step], ...] = (
+            ("find", self.find),
+            ("authenticate", self.authenticate),
+            ("decode", self.decode),
+            ("operate", self.operate),
+            ("encode", self.encode),
+        )
+
+    async def answer(self, exchange: Exchange) -> HttpResponse:
+        """Take a request through all steps."""
+        for name, step in self.steps:
+            started = time.perf_counter()
+            try:
+                await step(exchange)
+            except Exception as error:
+                exchange.error = translate(error, exchange.request_id)
+                exchange.response = encode_error(exchange.route, exchange.error, exchange.request_id)
+                break
+            finally:
+                exchange.spans[name] = time.perf_counter() - started
+        assert exchange.response is not None
+        return exchange.response
+
+    async def find(self, exchange: Exchange) -> None:
+        """The implementation, so that what is not built is refused before anything is read or checked."""
+        route = exchange.route
+        assert route is not None and route.operation is not None
+        exchange.entry, exchange.spec = self._dispatcher.find(route.service.name, route.operation.name)
+
+    async def authenticate(self, exchange: Exchange) -> None:
+        """Who calls."""
+        assert exchange.spec is not None and exchange.route is not None
+        if isinstance(exchange.spec.on, Unauthenticated):
+            return
+        exchange.principal = await self._authenticator.authenticate(exchange.request, exchange.route)
+
+    async def decode(self, exchange: Exchange) -> None:
+        """The parameters, validated against the model."""
+        assert exchange.route is not None
+        exchange.parameters = decode(exchange.route, exchange.request)
+
+    async def operate(self, exchange: Exchange) -> None:
+        """Permission, implementation and commit, in one unit of work; again when Postgres found a deadlock."""
+        for attempt in range(1, ATTEMPTS + 1):
+            unit = UnitOfWork(self._database.pool)
+            try:
+                await self._operate_once(exchange, unit)
+                await unit.commit()
+                return
+            except TRY_AGAIN:
+                await unit.rollback()
+                if attempt == ATTEMPTS:
+                    raise
+            except BaseException:
+                await unit.rollback()
+                raise
+
+    async def _operate_once(self, exchange: Exchange, unit: UnitOfWork) -> None:
+        assert exchange.entry is not None and exchange.spec is not None
+        ctx = exchange.context = self._context(exchange, unit)
+        started = time.perf_counter()
+        await self._dispatcher.check(ctx, exchange.entry, exchange.spec)
+        exchange.spans["authorize"] = time.perf_counter() - started
+        exchange.result = await self._dispatcher.run(ctx, exchange.entry, exchange.spec)
+
+    async def encode(self, exchange: Exchange) -> None:
+        """The answer in the caller's protocol."""
+        assert exchange.route is not None
+        exchange.response = encode_result(exchange.route, exchange.result or {}, exchange.request_id)
+
+    def _context(self, exchange: Exchange, unit: UnitOfWork) -> Context:
+        assert exchange.entry is not None and exchange.spec is not None and exchange.route is not None
+        request = exchange.request
+        return Context(
+            request_id=exchange.request_id,
+            account_id=exchange.principal.account_id,
+            region=exchange.route.region or "us-east-1",
+            service=exchange.entry.name,
+            operation=exchange.spec.name,
+            principal=exchange.principal,
+            db=unit,
+            runtime=self._dispatcher,
+            source_ip=request.client,
+            user_agent=request.headers.get("user-agent", ""),
+            endpoint=f"{request.scheme}://{request.headers.get('host', '')}",
+            secure=request.scheme == "https",
+            request=exchange.parameters,
+        )

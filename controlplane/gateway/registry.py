@@ -1,0 +1,82 @@
+"""Which services this cloud has: the folders of `controlplane/services` that hold a `service.toml`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from controlplane.core.operation import OperationSpec
+
+SERVICES = Path(__file__).parent.parent / "services"
+PACKAGE = "controlplane.services"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEntry:
+    """One service folder: what its `service.toml` says and the operations that its modules declare."""
+
+    name: str
+    model: str
+    scope: Literal["global", "regional"]
+    iam_prefix: str
+    extra_protocols: tuple[str, ...]
+    engines: tuple[str, ...]
+    calls: tuple[str, ...]
+    level: Literal["bronze", "silver", "gold"]
+    operations: dict[str, OperationSpec] = field(default_factory=dict)
+
+    def action(self, spec: OperationSpec) -> str:
+        """The IAM action that an operation needs."""
+        return spec.action or f"{self.iam_prefix}:{spec.name}"
+
+
+class Registry:
+    """All services, by folder name and by botocore model."""
+
+    def __init__(self, entries: list[ServiceEntry]) -> None:
+        self.services = {entry.name: entry for entry in entries}
+        self.by_model = {entry.model: entry for entry in entries}
+
+    @classmethod
+    def scan(cls, folder: Path = SERVICES) -> Registry:
+        """Read every service folder and import its operations."""
+        return cls([_read_entry(path.parent) for path in sorted(folder.glob("*/service.toml"))])
+
+
+def _read_entry(folder: Path) -> ServiceEntry:
+    facts = tomllib.loads((folder / "service.toml").read_text())
+    model = facts["model"]
+    entry = ServiceEntry(
+        name=folder.name,
+        model=model,
+        scope=facts["scope"],
+        iam_prefix=facts.get("iam_prefix", model),
+        extra_protocols=tuple(facts.get("extra_protocols", ())),
+        engines=tuple(facts.get("engines", ())),
+        calls=tuple(facts.get("calls", ())),
+        level=facts["level"],
+    )
+    for module in _operation_modules(folder):
+        _collect(entry, module)
+    return entry
+
+
+def _operation_modules(folder: Path) -> list[ModuleType]:
+    root = importlib.import_module(f"{PACKAGE}.{folder.name}.operations")
+    names = [info.name for info in pkgutil.iter_modules(getattr(root, "__path__", ()))]
+    return [root, *(importlib.import_module(f"{root.__name__}.{name}") for name in names)]
+
+
+def _collect(entry: ServiceEntry, module: ModuleType) -> None:
+    for value in vars(module).values():
+        spec: Any = getattr(value, "__operation__", None)
+        if not isinstance(spec, OperationSpec) or value.__module__ != module.__name__:
+            continue
+        if spec.name in entry.operations:
+            raise ValueError(f"{entry.name} implements {spec.name} twice")
+        entry.operations[spec.name] = spec

@@ -1,0 +1,49 @@
+"""What was raised, as AWS would say it. The only place that turns failures into answers."""
+
+from __future__ import annotations
+
+import logging
+
+import asyncpg
+
+from controlplane.core.errors import AwsError, EngineError, ServiceUnavailable
+
+log = logging.getLogger("celaje.gateway")
+
+TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_GONE = (
+    OSError,
+    TimeoutError,
+    EngineError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+# Text that Postgres cannot hold (NUL, lone surrogates) and numbers beyond its columns come from the caller.
+_UNSTORABLE = (asyncpg.DataError, UnicodeEncodeError)
+
+
+def translate(error: Exception, request_id: str) -> AwsError:
+    """An AwsError for whatever was raised. A bug is logged with its traceback and told as InternalFailure."""
+    if isinstance(error, AwsError):
+        if error.detail:
+            log.warning("%s %s: %s", request_id, error.code, error.detail)
+        return error
+    if isinstance(error, (*_GONE, *TRY_AGAIN)) or _connection_closed(error):
+        log.warning("%s unavailable: %r", request_id, error)
+        return ServiceUnavailable("The service is unavailable. Please try again.")
+    log.error("%s failed", request_id, exc_info=error)
+    if isinstance(error, _UNSTORABLE):
+        return AwsError("A parameter holds a value that cannot be stored.", code="InvalidParameterValue")
+    return AwsError(
+        "The request processing has failed because of an unknown error, exception or failure.",
+        code="InternalFailure",
+        status=500,
+    )
+
+
+def _connection_closed(error: Exception) -> bool:
+    # asyncpg uses InterfaceError both for lost connections and for wrong use of its API, which is a bug of ours.
+    return isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)
