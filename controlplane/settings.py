@@ -94,6 +94,9 @@ class Settings(BaseSettings):
         default=IPv4Network("198.18.0.0/16"),
         description="Public addresses of instances, reachable from the hosts. Two clouds on one machine need two ranges.",
     )
+    cpu_overcommit: float = Field(
+        default=16.0, ge=1, le=100, description="Virtual processors that a host gives away for each one it has."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe lines that our own processes log."
     )

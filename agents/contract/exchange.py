@@ -42,11 +42,14 @@ class Join(Document):
 
 
 class Joined(Document):
-    """The host's identity and its token, told once. `cloud` is a short id that prefixes everything made on the host."""
+    """The host's identity and its token, told once. `cloud` is a short id that prefixes everything made on the host;
+    `public_range` is the range that public addresses of this cloud come from: the host's uplink takes its first address.
+    """
 
     host: str
     token: str
     cloud: str
+    public_range: str
 
 
 Wanted = Annotated[Machine | Vpc, Field(discriminator="kind")]

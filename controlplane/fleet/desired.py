@@ -26,6 +26,13 @@ WHERE host_id = $1 AND generation > $2 AND ($2 > 0 OR document IS NOT NULL) ORDE
 _GENERATION = "SELECT generation FROM fleet_hosts WHERE id = $1"
 _GONE = "DELETE FROM fleet_desired WHERE host_id = $1 AND kind = $2 AND id = $3 AND document IS NULL"
 _HOSTS_OF = "SELECT host_id FROM fleet_desired WHERE kind = $1 AND id = $2 AND document IS NOT NULL"
+_NEEDS_BLOB = """
+SELECT true FROM fleet_desired WHERE host_id = $1 AND kind = 'machine'
+AND $2 IN (document->'image'->>'disk', document->'image'->>'kernel', document->'image'->>'initrd') LIMIT 1
+"""
+_WANTS_MACHINE = """
+SELECT document FROM fleet_desired WHERE host_id = $1 AND kind = 'machine' AND id = $2 AND document IS NOT NULL
+"""
 
 
 async def put(db: Unit, host: str, document: Machine | Vpc, *, waker: str | None = None) -> None:
@@ -55,6 +62,22 @@ async def forget(db: Unit, host: str, kind: str, id: str) -> None:
 async def hosts_with(db: Unit, kind: str, id: str) -> list[str]:
     """The hosts that must have a thing."""
     return [row["host_id"] for row in await db.fetch(_HOSTS_OF, kind, id)]
+
+
+async def needs_blob(db: Unit, host: str, blob: str) -> bool:
+    """Whether a host may read a blob: only what its own machines boot from."""
+    return bool(await db.fetchval(_NEEDS_BLOB, host, blob))
+
+
+async def wants_machine(db: Unit, host: str, machine: str) -> bool:
+    """Whether a machine belongs on a host."""
+    return await machine_on(db, host, machine) is not None
+
+
+async def machine_on(db: Unit, host: str, machine: str) -> Machine | None:
+    """The machine that a host must have under an id."""
+    document = await db.fetchval(_WANTS_MACHINE, host, machine)
+    return Machine.model_validate(document) if document is not None else None
 
 
 async def changes(db: Unit, host: str, after: int) -> Desired:

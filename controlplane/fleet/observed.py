@@ -15,7 +15,10 @@ WHERE fleet_observed.report <> excluded.report
 RETURNING true
 """
 _FORGET = "DELETE FROM fleet_observed WHERE machine = $1 AND host_id = $2"
-_WANTED = "SELECT id, waker, document IS NULL AS going FROM fleet_desired WHERE host_id = $1 AND kind = 'machine'"
+_WANTED = """
+SELECT id, waker, document IS NULL AND applied >= generation AS gone FROM fleet_desired
+WHERE host_id = $1 AND kind = 'machine'
+"""
 _APPLIED = """
 UPDATE fleet_desired SET applied = $4 WHERE host_id = $1 AND kind = $2 AND id = $3 AND applied < $4
 """
@@ -35,6 +38,9 @@ async def note(db: Unit, host: str, observed: Observed) -> Noted:
         await db.execute(_SETTLED_TOMBSTONES, host)
     wanted = {row["id"]: row for row in await db.fetch(_WANTED, host)}
     reports = list(observed.machines)
+    told = {report.id for report in reports}
+    # A machine that had to go and was never there is told by its generation alone.
+    reports += [MachineReport(id=id, state="absent") for id, row in wanted.items() if row["gone"] and id not in told]
     if observed.complete:
         reports += await _vanished(db, host, {report.id for report in reports})
     orphans = []
