@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any, Protocol
 
 from controlplane.core.principal import Principal
@@ -31,8 +32,18 @@ class Unit(Protocol):
     def after_commit(self, callback: Callable[[], Any]) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """What services may know of the cloud's own settings."""
+
+    regions: tuple[str, ...]
+    public_range: IPv4Network
+
+
 class Runtime(Protocol):
     """What the gateway lends to services without their importing it."""
+
+    cloud: Cloud
 
     async def call(self, ctx: Context, service: str, operation: str, request: Mapping[str, Any]) -> Any: ...
     async def authorize(self, ctx: Context, action: str, resources: Sequence[Resource]) -> None: ...
@@ -59,6 +70,11 @@ class Context:
     secure: bool = False
     request: Mapping[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def cloud(self) -> Cloud:
+        """Settings that services may know."""
+        return self.runtime.cloud
 
     async def call(self, service: str, operation: str, request: Mapping[str, Any]) -> Any:
         """Call another service's operation as the same caller, in the same transaction."""

@@ -26,6 +26,7 @@ WHERE host_id = $1 AND generation > $2 AND ($2 > 0 OR document IS NOT NULL) ORDE
 _GENERATION = "SELECT generation FROM fleet_hosts WHERE id = $1"
 _GONE = "DELETE FROM fleet_desired WHERE host_id = $1 AND kind = $2 AND id = $3 AND document IS NULL"
 _HOSTS_OF = "SELECT host_id FROM fleet_desired WHERE kind = $1 AND id = $2 AND document IS NOT NULL"
+_SETTLED = "SELECT applied >= generation FROM fleet_desired WHERE host_id = $1 AND kind = $2 AND id = $3"
 _NEEDS_BLOB = """
 SELECT true FROM fleet_desired WHERE host_id = $1 AND kind = 'machine'
 AND $2 IN (document->'image'->>'disk', document->'image'->>'kernel', document->'image'->>'initrd') LIMIT 1
@@ -62,6 +63,11 @@ async def forget(db: Unit, host: str, kind: str, id: str) -> None:
 async def hosts_with(db: Unit, kind: str, id: str) -> list[str]:
     """The hosts that must have a thing."""
     return [row["host_id"] for row in await db.fetch(_HOSTS_OF, kind, id)]
+
+
+async def settled(db: Unit, host: str, kind: str, id: str) -> bool:
+    """Whether the host has applied the newest wish about a thing, so that its report tells of just that."""
+    return bool(await db.fetchval(_SETTLED, host, kind, id))
 
 
 async def needs_blob(db: Unit, host: str, blob: str) -> bool:

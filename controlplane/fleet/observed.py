@@ -20,7 +20,7 @@ SELECT id, waker, document IS NULL AND applied >= generation AS gone FROM fleet_
 WHERE host_id = $1 AND kind = 'machine'
 """
 _APPLIED = """
-UPDATE fleet_desired SET applied = $4 WHERE host_id = $1 AND kind = $2 AND id = $3 AND applied < $4
+UPDATE fleet_desired SET applied = $4 WHERE host_id = $1 AND kind = $2 AND id = $3 AND applied < $4 RETURNING waker
 """
 _SETTLED_TOMBSTONES = """
 DELETE FROM fleet_desired WHERE host_id = $1 AND document IS NULL AND kind <> 'machine' AND applied >= generation
@@ -33,7 +33,8 @@ async def note(db: Unit, host: str, observed: Observed) -> Noted:
     """Take a report in. Answers which of the reported machines nobody wants on that host."""
     for thing, generation in observed.applied.items():
         kind, _, id = thing.partition("/")
-        await db.execute(_APPLIED, host, kind, id, generation)
+        if waker := await db.fetchval(_APPLIED, host, kind, id, generation):
+            await wake(db, waker, id)
     if observed.applied:
         await db.execute(_SETTLED_TOMBSTONES, host)
     wanted = {row["id"]: row for row in await db.fetch(_WANTED, host)}

@@ -35,6 +35,22 @@ INSERT INTO fleet_reservations (machine, host_id, vcpus, memory_mib, disk_gib) S
 RETURNING true
 """
 _HELD = "SELECT host_id FROM fleet_reservations WHERE machine = $1"
+_PARK = """
+WITH held AS (SELECT machine, host_id, vcpus, memory_mib FROM fleet_reservations WHERE machine = $1 FOR UPDATE),
+    kept AS (UPDATE fleet_reservations r SET vcpus = 0, memory_mib = 0 FROM held WHERE r.machine = held.machine)
+UPDATE fleet_hosts SET vcpus_free = vcpus_free + held.vcpus, memory_free = memory_free + held.memory_mib
+FROM held WHERE fleet_hosts.id = held.host_id
+"""
+_UNPARK = """
+WITH host AS (
+    UPDATE fleet_hosts h SET vcpus_free = vcpus_free - $2, memory_free = memory_free - $3
+    FROM fleet_reservations r
+    WHERE r.machine = $1 AND r.vcpus = 0 AND r.host_id = h.id AND vcpus_free >= $2 AND memory_free >= $3
+    RETURNING h.id
+)
+UPDATE fleet_reservations SET vcpus = $2, memory_mib = $3 FROM host WHERE machine = $1 RETURNING true
+"""
+_RUNNING = "SELECT vcpus > 0 FROM fleet_reservations WHERE machine = $1"
 _RELEASE = """
 WITH gone AS (DELETE FROM fleet_reservations WHERE machine = $1 RETURNING host_id, vcpus, memory_mib, disk_gib)
 UPDATE fleet_hosts SET vcpus_free = vcpus_free + gone.vcpus, memory_free = memory_free + gone.memory_mib,
@@ -174,3 +190,15 @@ async def host_of(db: Unit, machine: str) -> str | None:
 async def release(db: Unit, machine: str) -> None:
     """Give a machine's capacity back. Nothing happens when it holds none."""
     await db.execute(_RELEASE, machine)
+
+
+async def park(db: Unit, machine: str) -> None:
+    """Give back the processors and memory of a stopped machine; its disk stays where it is."""
+    await db.execute(_PARK, machine)
+
+
+async def unpark(db: Unit, machine: str, ask: Ask) -> bool:
+    """Hold processors and memory again on the host that has the machine's disk. False when there is no room."""
+    if await db.fetchval(_RUNNING, machine):
+        return True
+    return bool(await db.fetchval(_UNPARK, machine, ask.vcpus, ask.memory_mib))

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from controlplane.access.authorize import Authorizer
-from controlplane.core.context import Context, Unit
-from controlplane.core.errors import NotImplementedByCelaje
+from controlplane.core.context import Cloud, Context, Unit
+from controlplane.core.errors import AwsError, NotImplementedByCelaje
 from controlplane.core.operation import NoPermissionNeeded, OperationSpec, Resource, Unauthenticated
 from controlplane.gateway import idempotency
 from controlplane.gateway.registry import Registry, ServiceEntry
@@ -17,11 +17,21 @@ from controlplane.wire.service import load
 from controlplane.work.wake import wake
 
 
+class DryRunOperation(AwsError):
+    """What AWS answers to a permitted call with `DryRun`; many APIs have that parameter, all mean the same by it."""
+
+    code = "DryRunOperation"
+    status = 412
+
+
 class Dispatcher:
     """Implements `core.context.Runtime`."""
 
-    def __init__(self, registry: Registry, authorizer: Authorizer, engines: Mapping[str, Any]) -> None:
+    def __init__(
+        self, registry: Registry, authorizer: Authorizer, engines: Mapping[str, Any], cloud: Cloud
+    ) -> None:
         self.registry = registry
+        self.cloud = cloud
         self.authorizer = authorizer
         self._engines = engines
 
@@ -44,6 +54,8 @@ class Dispatcher:
 
     async def run(self, ctx: Context, entry: ServiceEntry, spec: OperationSpec) -> Any:
         """Run an operation that was authorized."""
+        if ctx.request.get("DryRun") is True:
+            raise DryRunOperation("Request would have succeeded, but DryRun flag is set.")
         member = load(entry.model).operation(spec.name).idempotency_token
         if member is None:
             return await spec.run(ctx, ctx.request)

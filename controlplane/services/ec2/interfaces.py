@@ -1,0 +1,103 @@
+"""Elastic network interfaces: making one with an address of its subnet, lending it a public address, removing it."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from typing import Any
+
+from controlplane.core.context import Context
+from controlplane.core.ids import resource_id
+from controlplane.services.ec2 import addressing, tagging
+from controlplane.services.ec2.errors import InsufficientFreeAddressesInSubnet, InvalidParameterValue
+
+_INSERT = """
+INSERT INTO ec2_network_interfaces (id, account_id, region, vpc_id, subnet_id, zone, mac, address, description, group_ids)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (subnet_id, address) DO NOTHING RETURNING id
+"""
+_ATTACH = """
+UPDATE ec2_network_interfaces SET instance_id = $2, device_index = $3, attachment_id = $4, attached_at = now(),
+    delete_on_termination = $5 WHERE id = $1
+"""
+_DETACH = """
+UPDATE ec2_network_interfaces SET instance_id = NULL, device_index = NULL, attachment_id = NULL, attached_at = NULL
+WHERE instance_id = $1
+"""
+_LENT = "DELETE FROM ec2_public_addresses WHERE network_interface_id = $1 AND allocation_id IS NULL"
+_UNTIE = """
+UPDATE ec2_public_addresses SET network_interface_id = NULL, association_id = NULL
+WHERE network_interface_id = $1 AND allocation_id IS NOT NULL
+"""
+_HAS_PUBLIC = "SELECT true FROM ec2_public_addresses WHERE network_interface_id = $1"
+
+
+async def create(
+    ctx: Context,
+    subnet: Any,
+    groups: list[str],
+    *,
+    address: str | None = None,
+    description: str = "",
+) -> str:
+    """A network interface in a subnet (a row of ec2_subnets). Raises InvalidParameterValue for an address that is not
+    free, InsufficientFreeAddressesInSubnet."""
+    if address is not None:
+        if not addressing.may_be_given(subnet["cidr"], address):
+            raise InvalidParameterValue(f"Address {address} does not fall within the subnet's address range")
+        candidates = iter([address])
+    else:
+        candidates = await addressing.free_addresses(ctx, subnet["id"], subnet["cidr"])
+    for candidate in candidates:
+        id = await ctx.db.fetchval(
+            _INSERT,
+            resource_id("eni"),
+            ctx.account_id,
+            ctx.region,
+            subnet["vpc_id"],
+            subnet["id"],
+            subnet["zone"],
+            addressing.new_mac(),
+            candidate,
+            description,
+            groups,
+        )
+        if id:
+            return str(id)
+    if address is not None:
+        raise InvalidParameterValue(f"Address {address} is in use.", code="InvalidIPAddress.InUse")
+    raise InsufficientFreeAddressesInSubnet("The specified subnet does not have enough free addresses.")
+
+
+async def attach(ctx: Context, interface: str, instance: str, index: int, *, delete_on_termination: bool) -> None:
+    """Tie an interface to an instance."""
+    await ctx.db.execute(_ATTACH, interface, instance, index, resource_id("eni-attach"), delete_on_termination)
+
+
+async def lend_public_address(ctx: Context, interface: str, public_range: IPv4Network) -> None:
+    """Give an interface a public address while its instance runs, unless it has one."""
+    if not await ctx.db.fetchval(_HAS_PUBLIC, interface):
+        await addressing.take_public(ctx, public_range, interface_id=interface)
+
+
+async def return_public_address(ctx: Context, interface: str) -> None:
+    """Take a lent public address back; an Elastic IP stays."""
+    await ctx.db.execute(_LENT, interface)
+
+
+async def release_instance(ctx: Context, instance: str) -> None:
+    """Let go of all interfaces of a terminated instance; those made with it are deleted."""
+    rows = await ctx.db.fetch(
+        "SELECT id, delete_on_termination FROM ec2_network_interfaces WHERE instance_id = $1", instance
+    )
+    for row in rows:
+        await ctx.db.execute(_LENT, row["id"])
+        if row["delete_on_termination"]:
+            await delete(ctx, row["id"])
+    await ctx.db.execute(_DETACH, instance)
+
+
+async def delete(ctx: Context, interface: str) -> None:
+    """Delete an interface; an Elastic IP on it becomes free to associate."""
+    await ctx.db.execute(_LENT, interface)
+    await ctx.db.execute(_UNTIE, interface)
+    await ctx.db.execute("DELETE FROM ec2_network_interfaces WHERE id = $1", interface)
+    await tagging.forget(ctx, [interface])
