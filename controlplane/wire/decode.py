@@ -1,0 +1,69 @@
+"""Turns a routed request into parameters: botocore-style Python values, validated against the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from controlplane.core.http import HttpRequest
+from controlplane.wire import wording
+from controlplane.wire.compiler import Closure, compiler_of
+from controlplane.wire.compression import inflate
+from controlplane.wire.errors import Malformed
+from controlplane.wire.limits import DEFAULT_LIMITS, Limits
+from controlplane.wire.protocols.json_input import JsonInput, parse_json
+from controlplane.wire.protocols.query_input import Ec2Input, QueryInput
+from controlplane.wire.route import Route
+from controlplane.wire.service import Operation
+
+Decoder = Callable[[Route, HttpRequest, Limits], dict[str, Any]]
+
+
+def decode(route: Route, request: HttpRequest, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
+    """The parameters of a request: timestamps aware and in UTC, blobs as bytes, a streaming payload as an iterator.
+
+    Raises AwsError, worded as the service would, when the request cannot be read or breaks a constraint of the model.
+    """
+    operation = route.operation
+    assert operation is not None
+    decoder = operation.codec("decode", route.protocol, lambda: _COMPILERS[route.protocol](operation))
+    try:
+        parameters: dict[str, Any] = decoder(route, request, limits)
+    except Malformed as problem:
+        raise wording.malformed(operation.service, route.protocol, problem) from problem
+    return parameters
+
+
+def _query(operation: Operation) -> Decoder:
+    return _form_decoder(operation, compiler_of(operation.service, "query", QueryInput))
+
+
+def _ec2(operation: Operation) -> Decoder:
+    return _form_decoder(operation, compiler_of(operation.service, "ec2", Ec2Input))
+
+
+def _form_decoder(operation: Operation, compiler: QueryInput) -> Decoder:
+    if operation.input_shape is None:
+        return _nothing
+    read = compiler.compile_root(operation.input_shape)
+    return lambda route, request, limits: read(route.form, limits)
+
+
+def _nothing(route: Route, request: HttpRequest, limits: Limits) -> dict[str, Any]:
+    return {}
+
+
+def _json(operation: Operation) -> Decoder:
+    if operation.input_shape is None:
+        return _nothing
+    read: Closure = compiler_of(operation.service, "json", JsonInput).compile(operation.input_shape)
+
+    def decode_json(route: Route, request: HttpRequest, limits: Limits) -> Any:
+        body = inflate(request, limits)
+        # AWS takes an absent body as an empty structure.
+        return read(parse_json(body, limits)) if body else {}
+
+    return decode_json
+
+
+_COMPILERS: dict[str, Callable[[Operation], Decoder]] = {"query": _query, "ec2": _ec2, "json": _json}

@@ -1,0 +1,173 @@
+"""Errors in every protocol."""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from hashlib import sha256
+from typing import Any
+
+from controlplane.core.errors import AwsError
+from controlplane.core.http import HttpResponse
+from controlplane.wire.compiler import ShapeCompiler, compiler_of
+from controlplane.wire.protocols import sqs_query
+from controlplane.wire.protocols.cbor_output import CborOutput, dump_cbor
+from controlplane.wire.protocols.json_output import JsonOutput, dump_json
+from controlplane.wire.protocols.xml_output import XmlOutput
+from controlplane.wire.protocols.xml_text import DECLARATION, escape
+from controlplane.wire.service import Service
+
+XML_TYPE = "text/xml"
+_CBOR = "smithy-rpc-v2-cbor"
+
+
+def status_of(error: AwsError, shape: Any) -> int:
+    """The HTTP status: the error's own, or the model's where the error only has the default."""
+    modelled = shape.metadata.get("error", {}).get("httpStatusCode") if shape is not None else None
+    return modelled if modelled and error.status == AwsError.status else error.status
+
+
+def members_of(error: AwsError, shape: Any) -> dict[str, Any]:
+    """The members of the modelled shape that the error fills, without its message."""
+    if shape is None:
+        return {}
+    return {name: value for name, value in error.members.items() if name in shape.members}
+
+
+def _query_code(service: Service, error: AwsError, shape: Any) -> tuple[str, int]:
+    status = status_of(error, shape)
+    if shape is None:
+        return error.code, status
+    if service.name == "sqs" and (old := sqs_query.query_code(shape.name)):
+        return old[0], status if status >= 500 else old[1]
+    return shape.error_code or error.code, status
+
+
+def query_error(service: Service, error: AwsError, request_id: str) -> HttpResponse:
+    """`<ErrorResponse><Error>…` of the query protocol."""
+    shape = service.error_shape(error.code)
+    code, status = _query_code(service, error, shape)
+    xmlns = f' xmlns="{escape(service.xml_namespace)}"' if service.xml_namespace else ""
+    parts = [
+        f"<ErrorResponse{xmlns}><Error><Type>{_fault(status)}</Type><Code>{escape(code)}</Code>",
+        f"<Message>{escape(error.message)}</Message>",
+    ]
+    _write_members(parts, service, "query", shape, error)
+    parts.append(f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>")
+    return xml_response(status, "".join(parts), {"x-amzn-RequestId": request_id})
+
+
+def ec2_error(service: Service, error: AwsError, request_id: str) -> HttpResponse:
+    """`<Response><Errors><Error>…` of EC2."""
+    body = (
+        f"{DECLARATION}<Response><Errors><Error><Code>{escape(error.code)}</Code>"
+        f"<Message>{escape(error.message)}</Message></Error></Errors><RequestID>{request_id}</RequestID></Response>"
+    )
+    return xml_response(error.status, body, {"x-amzn-RequestId": request_id})
+
+
+def json_error(service: Service, error: AwsError, request_id: str) -> HttpResponse:
+    """`{"__type": …, "message": …}` of the JSON protocols, with the query code where the service once spoke query."""
+    shape = service.error_shape(error.code)
+    body, status = _rpc_error_body(service, error, shape, compiler_of(service, "json", JsonOutput))
+    headers = {"Content-Type": f"application/x-amz-json-{service.json_version}", "x-amzn-RequestId": request_id}
+    headers |= query_error_header(service, error, shape, status)
+    return HttpResponse(status, headers, dump_json(body))
+
+
+def cbor_error(service: Service, error: AwsError, request_id: str) -> HttpResponse:
+    """The same body as in JSON, as CBOR."""
+    shape = service.error_shape(error.code)
+    body, status = _rpc_error_body(service, error, shape, compiler_of(service, _CBOR, CborOutput))
+    headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor", "x-amzn-RequestId": request_id}
+    headers |= query_error_header(service, error, shape, status)
+    return HttpResponse(status, headers, dump_cbor(body))
+
+
+def rest_json_error(service: Service, error: AwsError, request_id: str) -> HttpResponse:
+    """`{"message": …}` with the code in a header."""
+    shape = service.error_shape(error.code)
+    body, status = _rpc_error_body(service, error, shape, compiler_of(service, "rest-json", JsonOutput))
+    del body["__type"]
+    headers = {
+        "Content-Type": "application/json",
+        "x-amzn-ErrorType": header_text(shape.name if shape is not None else error.code),
+        "x-amzn-RequestId": request_id,
+    }
+    return HttpResponse(status, headers, dump_json(body))
+
+
+def rest_xml_error(service: Service, error: AwsError, request_id: str) -> HttpResponse:
+    """S3's bare `<Error>`, and the `<ErrorResponse>` of the other REST-XML services."""
+    shape = service.error_shape(error.code)
+    code = shape.error_code if shape is not None else error.code
+    status = status_of(error, shape)
+    parts = [f"<Code>{escape(code)}</Code><Message>{escape(error.message)}</Message>"]
+    if service.name == "s3":
+        known = {name: value for name, value in error.members.items() if isinstance(value, str | int)}
+        parts += [f"<{name}>{escape(str(value))}</{name}>" for name, value in known.items()]
+        host_id = b2a_base64(sha256(request_id.encode()).digest(), newline=False).decode()
+        body = (
+            f"{DECLARATION}<Error>{''.join(parts)}<RequestId>{request_id}</RequestId><HostId>{host_id}</HostId></Error>"
+        )
+        headers = {"x-amz-request-id": request_id, "x-amz-id-2": host_id, "Content-Type": "application/xml"}
+        return HttpResponse(status, headers, body.encode())
+    _write_members(parts, service, "rest-xml", shape, error)
+    body = (
+        f"{DECLARATION}<ErrorResponse><Error><Type>{_fault(status)}</Type>{''.join(parts)}</Error>"
+        f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+    )
+    return xml_response(status, body, {"x-amzn-RequestId": request_id})
+
+
+def _rpc_error_body(
+    service: Service, error: AwsError, shape: Any, compiler: ShapeCompiler
+) -> tuple[dict[str, Any], int]:
+    name = shape.name if shape is not None else error.code
+    prefix = error_namespace(service)
+    body: dict[str, Any] = {"__type": f"{prefix}#{name}" if prefix and shape is not None else name}
+    body[message_member(shape)] = error.message
+    if extra := members_of(error, shape):
+        body |= compiler.compile(shape)(extra)
+    return body, status_of(error, shape)
+
+
+def error_namespace(service: Service) -> str:
+    """The Smithy namespace that stands before error names in the RPC protocols."""
+    prefix = service.target_prefix or service.name
+    return f"com.amazonaws.{prefix.rpartition('.')[2].lower().replace('_', '.v', 1)}"
+
+
+def message_member(shape: Any) -> str:
+    """What the model calls the message."""
+    if shape is not None:
+        for name, member in shape.members.items():
+            if name.lower() == "message":
+                return str(member.serialization.get("name", name))
+    return "message"
+
+
+def query_error_header(service: Service, error: AwsError, shape: Any, status: int) -> dict[str, str]:
+    """The header that carries the query protocol's code to clients that know it."""
+    if not service.query_compatible:
+        return {}
+    code, _ = _query_code(service, error, shape)
+    return {"x-amzn-query-error": f"{header_text(code)};{_fault(status)}"}
+
+
+def header_text(text: str) -> str:
+    """Text that a header can carry: no controls, nothing outside ASCII."""
+    return "".join(character if " " <= character <= "~" else "?" for character in text)
+
+
+def xml_response(status: int, text: str, headers: dict[str, str]) -> HttpResponse:
+    """An XML document as a response."""
+    return HttpResponse(status, {"Content-Type": XML_TYPE, **headers}, text.encode())
+
+
+def _fault(status: int) -> str:
+    return "Sender" if status < 500 else "Receiver"
+
+
+def _write_members(parts: list[str], service: Service, protocol: str, shape: Any, error: AwsError) -> None:
+    if extra := members_of(error, shape):
+        compiler_of(service, protocol, XmlOutput).compile(shape)(parts.append, extra)

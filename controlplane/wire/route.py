@@ -1,0 +1,249 @@
+"""Which service, protocol and operation a request means, found before any parameter is read.
+
+In this order: the RPC v2 CBOR path, `X-Amz-Target`, the credential scope, the host name, a query action, the path. What
+names no service at all is S3's, where a path without a signature is the address of a public object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from controlplane.core.errors import AwsError
+from controlplane.core.http import HttpRequest
+from controlplane.wire import wording
+from controlplane.wire.errors import Malformed, Unroutable
+from controlplane.wire.form import body_names_action, read_form
+from controlplane.wire.index import Facts, Index
+from controlplane.wire.limits import DEFAULT_LIMITS, Limits
+from controlplane.wire.paths import BadEscape, Query, parse_query, split
+from controlplane.wire.scope import CredentialScope, HostFacts, credential_scope, host_facts
+from controlplane.wire.service import Operation, Service
+
+_QUERY = ("query", "ec2")
+_REST = ("rest-json", "rest-xml")
+_RPC_PATH = b"/service/"
+_CBOR = "smithy-rpc-v2-cbor"
+
+
+@dataclass(slots=True)
+class Route:
+    """Where a request goes. `operation` is None only on routes that accompany a refusal.
+
+    `labels` are the decoded path labels of REST operations (and the bucket of a host name), `query` their parsed query
+    string, `form` the parameters of the query protocols.
+    """
+
+    service: Service
+    protocol: str
+    operation: Operation | None = None
+    operation_name: str | None = None
+    region: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    query: Query = field(default_factory=dict)
+    form: dict[str, str] = field(default_factory=dict)
+
+
+def identify(
+    request: HttpRequest, index: Index, endpoint_hosts: Sequence[str] = (), limits: Limits = DEFAULT_LIMITS
+) -> Route:
+    """Find the route. Raises Unroutable, which carries a route to say so in the caller's protocol.
+
+    `endpoint_hosts` are this cloud's own names, under which `bucket.name` addresses a bucket. The body is needed only
+    where `body_names_action` says so.
+    """
+    scope = credential_scope(request)
+    host = host_facts(request.headers.get("host", ""), index, endpoint_hosts)
+    region = (scope.region if scope else None) or host.region
+    if request.headers.get("smithy-protocol") or request.raw_path.startswith(_RPC_PATH):
+        route = _rpc_route(request, index, region)
+        if route is not None:
+            return route
+    candidates = _candidates(scope, host, index)
+    if "x-amz-target" in request.headers and _may_be_json(candidates):
+        return _target_route(request, index, candidates, region)
+    if scope is not None and not candidates:
+        raise _unknown_service(request, index, scope)
+    query = _query(request, index, candidates, limits)
+    if _may_be_query(candidates) and (action_route := _action_route(request, index, candidates, query, region, limits)):
+        return action_route
+    return _path_route(request, index, candidates, host, query, region)
+
+
+def _candidates(scope: CredentialScope | None, host: HostFacts, index: Index) -> list[Facts]:
+    """The services that the signature or the host name allow; none where neither says anything."""
+    if scope is not None:
+        found = index.by_signing_name.get(scope.service, [])
+        named = index.by_endpoint_prefix.get(host.prefix or "")
+        return [named, *(facts for facts in found if facts is not named)] if named in found else found
+    if host.prefix is None:
+        return []
+    named = index.by_endpoint_prefix[host.prefix]
+    return [named, *(facts for facts in index.by_signing_name[named.signing_name] if facts is not named)]
+
+
+def _may_be_json(candidates: list[Facts]) -> bool:
+    return not candidates or any("json" in facts.protocols for facts in candidates)
+
+
+def _may_be_query(candidates: list[Facts]) -> bool:
+    return not candidates or any(protocol in facts.protocols for facts in candidates for protocol in _QUERY)
+
+
+def _refuse(
+    error: AwsError, service: Service, protocol: str, region: str | None, name: str | None = None
+) -> Unroutable:
+    return Unroutable(error, Route(service, protocol, operation_name=name, region=region))
+
+
+def _rpc_route(request: HttpRequest, index: Index, region: str | None) -> Route | None:
+    """`/service/{target prefix}/operation/{name}`."""
+    parts = request.raw_path.decode("latin-1").rsplit("/", 4)[1:]
+    well_formed = len(parts) == 4 and parts[0] == "service" and parts[2] == "operation"
+    found = index.by_target_prefix.get(parts[1].rsplit(".", 1)[-1], []) if well_formed else []
+    found = found or (index.by_target_prefix.get(parts[1], []) if well_formed else [])
+    speaking = [facts for facts in found if _CBOR in facts.protocols]
+    if request.headers.get("smithy-protocol") is None and not speaking:
+        return None
+    if not speaking:
+        facts = found[0] if found else index.services["cloudwatch"]
+        name = parts[3][:256] if well_formed else None
+        raise _refuse(wording.unknown_operation(_CBOR, name), index.load(facts.name), _CBOR, region, name)
+    return _operation_route(index.load(speaking[0].name), _CBOR, parts[3], region)
+
+
+def _target_route(request: HttpRequest, index: Index, candidates: list[Facts], region: str | None) -> Route:
+    prefix, _, name = request.headers["x-amz-target"].rpartition(".")
+    found = [facts for facts in index.by_target_prefix.get(prefix, []) if "json" in facts.protocols]
+    if not found:
+        facts = next((facts for facts in candidates if "json" in facts.protocols), index.services["dynamodb"])
+        raise _refuse(wording.unknown_operation("json", name), index.load(facts.name), "json", region, name[:256])
+    # Two services share a target prefix (Timestream's): the candidates' order, made of the host name, decides first.
+    ordered = sorted(found, key=lambda facts: candidates.index(facts) if facts in candidates else len(candidates))
+    for facts in ordered[:-1]:
+        if name in index.load(facts.name).operations:
+            return _operation_route(index.load(facts.name), "json", name, region)
+    return _operation_route(index.load(ordered[-1].name), "json", name, region)
+
+
+def _operation_route(service: Service, protocol: str, name: str, region: str | None) -> Route:
+    try:
+        operation = service.operation(name, protocol)
+    except KeyError:
+        error = wording.unknown_operation(protocol, name, service)
+        raise _refuse(error, service, protocol, region, name[:256]) from None
+    return Route(service, protocol, operation, name, region)
+
+
+def _query(request: HttpRequest, index: Index, candidates: list[Facts], limits: Limits) -> Query:
+    if not request.query_string:
+        return {}
+    try:
+        return parse_query(request.query_string, limits.parameters)
+    except BadEscape as error:
+        facts = candidates[0] if candidates else index.services["s3"]
+        service = index.load(facts.name)
+        protocol = facts.protocols[0]
+        raise _refuse(wording.bad_uri(service, protocol, str(error)), service, protocol, None) from error
+
+
+def _action_route(
+    request: HttpRequest,
+    index: Index,
+    candidates: list[Facts],
+    query: Query,
+    region: str | None,
+    limits: Limits,
+) -> Route | None:
+    """The route of a query request; None where it is none and another protocol remains possible."""
+    form = {name: values[-1] for name, values in query.items()}
+    speaking = [facts for facts in candidates if any(protocol in facts.protocols for protocol in _QUERY)]
+    if body_names_action(request):
+        try:
+            form |= read_form(request, limits)
+        except Malformed as problem:
+            facts = speaking[0] if speaking else index.services["sts"]
+            service, protocol = index.load(facts.name), _query_protocol(facts)
+            raise _refuse(wording.malformed(service, protocol, problem), service, protocol, region) from problem
+    action = form.get("Action")
+    if action is None:
+        only_query = speaking and len(speaking) == len(candidates) and speaking[0].protocols[0] in _QUERY
+        if not only_query:
+            return None
+        facts = speaking[0]
+        raise _refuse(wording.missing_action(), index.load(facts.name), _query_protocol(facts), region)
+    facts = _service_of_action(action, form.get("Version"), speaking, index)
+    route = _operation_route(index.load(facts.name), _query_protocol(facts), action, region)
+    route.form = form
+    return route
+
+
+def _service_of_action(action: str, version: str | None, speaking: list[Facts], index: Index) -> Facts:
+    found = index.by_action(action, version)
+    if not speaking:
+        return found[0] if found else index.services["sts"]
+    fitting = [facts for facts in found if facts in speaking]
+    if fitting:
+        # by_action sorts by version first; among equals the host name, which made the candidates' order, decides.
+        same = [facts for facts in fitting if facts.api_version == fitting[0].api_version]
+        return min(same, key=speaking.index) if speaking[0] in same else same[0]
+    return next((facts for facts in speaking if facts.api_version == version), speaking[0])
+
+
+def _query_protocol(facts: Facts) -> str:
+    return "ec2" if "ec2" in facts.protocols else "query"
+
+
+def _path_route(
+    request: HttpRequest,
+    index: Index,
+    candidates: list[Facts],
+    host: HostFacts,
+    query: Query,
+    region: str | None,
+) -> Route:
+    headers = request.headers
+    facts = candidates[0] if candidates else index.services["s3"]
+    try:
+        segments = split(request.raw_path.decode("latin-1"))
+        facts = _service_of_path(request, index, candidates, segments, query) or facts
+        service, protocol = index.load(facts.name), facts.protocols[0]
+        if facts.name == "s3" and host.bucket:
+            segments = [host.bucket, *segments]
+        found = service.paths.find(request.method, segments, query, headers) if protocol in _REST else None
+    except BadEscape as error:
+        service, protocol = index.load(facts.name), facts.protocols[0]
+        raise _refuse(wording.bad_uri(service, protocol, str(error)), service, protocol, region) from error
+    if found is None:
+        refusal = wording.no_such_path(service, protocol, request.method, segments)
+        raise _refuse(refusal, service, protocol, region)
+    name, labels = found
+    return Route(service, protocol, service.operation(name), name, region, labels, query)
+
+
+def _service_of_path(
+    request: HttpRequest, index: Index, candidates: list[Facts], segments: list[str], query: Query
+) -> Facts | None:
+    method, headers = request.method, request.headers
+    if not candidates:
+        return index.by_open_path(method, segments, query, headers)
+    rest = [facts for facts in candidates if facts.protocols[0] in _REST]
+    if len(candidates) == 1 or not rest:
+        return None
+    # A bucket may be called "v20180820": S3 Control's requests always carry the account's id.
+    if rest[0].signing_name == "s3" and "x-amz-account-id" not in headers:
+        return index.services["s3"]
+    if rest[0].signing_name == "s3":
+        rest = [index.services["s3control"], index.services["s3"]]
+    return index.by_path(rest, method, segments, query, headers) or rest[0]
+
+
+def _unknown_service(request: HttpRequest, index: Index, scope: CredentialScope) -> Unroutable:
+    """Say it in the protocol that the request seems to speak."""
+    if body_names_action(request):
+        service, protocol = index.load("sts"), "query"
+    elif "x-amz-target" in request.headers:
+        service, protocol = index.load("dynamodb"), "json"
+    else:
+        service, protocol = index.load("lambda"), "rest-json"
+    return _refuse(wording.unknown_service(scope.service), service, protocol, scope.region)

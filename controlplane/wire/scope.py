@@ -1,0 +1,79 @@
+"""What a request says of itself without its parameters: the credential scope and the host it was sent to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from controlplane.core.http import HttpRequest
+from controlplane.wire.index import Index
+from controlplane.wire.paths import BadEscape, unescape
+
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/(?:([^/,\s]*)/)?([^/,\s]+)/aws4_request")
+_PRESIGNED = re.compile(rb"(?:^|&)X-Amz-Credential=([^&]*)")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_ADDRESS = re.compile(r"[\d.]+|\[.*\]?|.*:.*:.*")
+
+
+class CredentialScope(NamedTuple):
+    """Region and service that a request was signed for; the region is None for SigV4A, which has none."""
+
+    region: str | None
+    service: str
+
+
+class HostFacts(NamedTuple):
+    """What the host name tells: an endpoint prefix (`sqs`, `runtime.lex`), a region, a bucket."""
+
+    prefix: str | None = None
+    region: str | None = None
+    bucket: str | None = None
+
+
+def credential_scope(request: HttpRequest) -> CredentialScope | None:
+    """The scope from the Authorization header or from a presigned query string; None for unsigned requests."""
+    header = request.headers.get("authorization")
+    if header is not None:
+        match = _CREDENTIAL.search(header)
+        if match:
+            return CredentialScope(match[3] or None, match[4])
+        # Signature version 2, which only S3's older clients still speak.
+        return CredentialScope(None, "s3") if header.startswith("AWS ") else None
+    query = request.query_string
+    if b"X-Amz-Credential=" in query:
+        found = _PRESIGNED.search(query)
+        try:
+            match = _CREDENTIAL.fullmatch("Credential=" + unescape(found[1].decode("latin-1"))) if found else None
+        except BadEscape:
+            return None
+        return CredentialScope(match[3] or None, match[4]) if match else None
+    return CredentialScope(None, "s3") if b"AWSAccessKeyId=" in query and b"Signature=" in query else None
+
+
+def host_facts(host: str, index: Index, endpoint_hosts: Sequence[str]) -> HostFacts:
+    """Take a Host header apart: `sqs.eu-west-1.<any>`, `bucket.s3.<any>`, `bucket.<endpoint host>`."""
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    if "." not in name or _ADDRESS.fullmatch(name):
+        return HostFacts()
+    labels = name.lower().split(".")[:24]
+    s3 = _s3_label(labels)
+    if s3 is not None:
+        region = next((label for label in labels[s3:] if _REGION.fullmatch(label)), None)
+        return HostFacts("s3", region, ".".join(name.split(".")[:s3]) or None)
+    for length in (3, 2, 1):
+        prefix = ".".join(labels[:length])
+        if prefix in index.by_endpoint_prefix and len(labels) > length:
+            region = labels[length] if _REGION.fullmatch(labels[length]) else None
+            return HostFacts(prefix, region)
+    for endpoint in endpoint_hosts:
+        if name.lower().endswith(f".{endpoint}"):
+            return HostFacts(bucket=name[: -len(endpoint) - 1])
+    return HostFacts()
+
+
+def _s3_label(labels: list[str]) -> int | None:
+    for position in range(len(labels) - 2, -1, -1):
+        if labels[position] == "s3" or labels[position].startswith("s3express-"):
+            return position
+    return None
