@@ -27,9 +27,7 @@ class DryRunOperation(AwsError):
 class Dispatcher:
     """Implements `core.context.Runtime`."""
 
-    def __init__(
-        self, registry: Registry, authorizer: Authorizer, engines: Mapping[str, Any], cloud: Cloud
-    ) -> None:
+    def __init__(self, registry: Registry, authorizer: Authorizer, engines: Mapping[str, Any], cloud: Cloud) -> None:
         self.registry = registry
         self.cloud = cloud
         self.authorizer = authorizer

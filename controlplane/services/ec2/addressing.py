@@ -80,8 +80,9 @@ async def take_public(
 ) -> str:
     """Take a free public address, at random. Raises InsufficientAddressCapacity."""
     # The first addresses belong to the hosts' uplinks and to the VPCs' routers on them.
-    first, last = int(public_range.network_address) + public_range.num_addresses // 4, int(
-        public_range.broadcast_address
+    first, last = (
+        int(public_range.network_address) + public_range.num_addresses // 4,
+        int(public_range.broadcast_address),
     )
     for _ in range(_TRIES):
         address = str(IPv4Address(random.randrange(first, last)))  # noqa: S311

@@ -49,6 +49,8 @@ def _fixed(family: str, gib_per_vcpu: int) -> list[InstanceType]:
 
 
 _OLD = [
+    # RunInstances without a type means m1.small, still.
+    InstanceType("m1.small", 1, 1740, False, False),
     InstanceType("t2.nano", 1, 512, True, True),
     InstanceType("t2.micro", 1, 1024, True, True),
     InstanceType("t2.small", 1, 2048, True, True),

@@ -52,9 +52,7 @@ async def create_default_vpc(ctx: Context) -> str:
     await ctx.db.execute(_NOTE_MADE, ctx.account_id, ctx.region)
     vpc = await create_vpc(ctx, DEFAULT_CIDR, is_default=True)
     gateway = resource_id("igw")
-    await ctx.db.insert(
-        "ec2_internet_gateways", id=gateway, account_id=ctx.account_id, region=ctx.region, vpc_id=vpc
-    )
+    await ctx.db.insert("ec2_internet_gateways", id=gateway, account_id=ctx.account_id, region=ctx.region, vpc_id=vpc)
     table = await ctx.db.fetchval("SELECT id FROM ec2_route_tables WHERE vpc_id = $1 AND main", vpc)
     await ctx.db.insert("ec2_routes", route_table_id=table, cidr="0.0.0.0/0", gateway_id=gateway)
     blocks = IPv4Network(DEFAULT_CIDR).subnets(new_prefix=20)

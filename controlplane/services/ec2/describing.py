@@ -109,9 +109,7 @@ def page(
     if size is not None:
         if ids and request.get(ids):
             member = ids[0].lower() + ids[1:].removesuffix("s") + "sSet"
-            raise InvalidParameterCombination(
-                f"The parameter {member} cannot be used with the parameter maxResults"
-            )
+            raise InvalidParameterCombination(f"The parameter {member} cannot be used with the parameter maxResults")
         if not LEAST_PAGE <= size <= LARGEST_PAGE:
             bound = f"greater than {LEAST_PAGE}" if size < LEAST_PAGE else f"less than {LARGEST_PAGE}"
             raise InvalidParameterValue(

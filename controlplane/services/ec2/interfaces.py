@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 from typing import Any
 
-from controlplane.core.context import Context
+from controlplane.core.context import Context, Unit
 from controlplane.core.ids import resource_id
 from controlplane.services.ec2 import addressing, tagging
 from controlplane.services.ec2.errors import InsufficientFreeAddressesInSubnet, InvalidParameterValue
@@ -78,26 +78,26 @@ async def lend_public_address(ctx: Context, interface: str, public_range: IPv4Ne
         await addressing.take_public(ctx, public_range, interface_id=interface)
 
 
-async def return_public_address(ctx: Context, interface: str) -> None:
+async def return_public_address(db: Unit, interface: str) -> None:
     """Take a lent public address back; an Elastic IP stays."""
-    await ctx.db.execute(_LENT, interface)
+    await db.execute(_LENT, interface)
 
 
-async def release_instance(ctx: Context, instance: str) -> None:
+async def release_instance(db: Unit, instance: str) -> None:
     """Let go of all interfaces of a terminated instance; those made with it are deleted."""
-    rows = await ctx.db.fetch(
+    rows = await db.fetch(
         "SELECT id, delete_on_termination FROM ec2_network_interfaces WHERE instance_id = $1", instance
     )
     for row in rows:
-        await ctx.db.execute(_LENT, row["id"])
+        await db.execute(_LENT, row["id"])
         if row["delete_on_termination"]:
-            await delete(ctx, row["id"])
-    await ctx.db.execute(_DETACH, instance)
+            await delete(db, row["id"])
+    await db.execute(_DETACH, instance)
 
 
-async def delete(ctx: Context, interface: str) -> None:
+async def delete(db: Unit, interface: str) -> None:
     """Delete an interface; an Elastic IP on it becomes free to associate."""
-    await ctx.db.execute(_LENT, interface)
-    await ctx.db.execute(_UNTIE, interface)
-    await ctx.db.execute("DELETE FROM ec2_network_interfaces WHERE id = $1", interface)
-    await tagging.forget(ctx, [interface])
+    await db.execute(_LENT, interface)
+    await db.execute(_UNTIE, interface)
+    await db.execute("DELETE FROM ec2_network_interfaces WHERE id = $1", interface)
+    await tagging.forget(db, [interface])

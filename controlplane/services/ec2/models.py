@@ -257,6 +257,7 @@ class Instance(_Owned, Base):
     profile_id: Mapped[str | None] = mapped_column(Text)
     role: Mapped[str | None] = mapped_column(Text)
     user_data: Mapped[bytes | None] = mapped_column(LargeBinary)
+    public_wanted: Mapped[bool] = mapped_column(Boolean, server_default="false")
     boots: Mapped[int] = mapped_column(Integer, server_default="0")
     protected: Mapped[bool] = mapped_column(Boolean, server_default="false")
     stop_protected: Mapped[bool] = mapped_column(Boolean, server_default="false")

@@ -42,9 +42,7 @@ GROUP = Noun("sg", "security-group", "InvalidGroup", "security group", "ec2_secu
 INTERFACE = Noun(
     "eni", "network-interface", "InvalidNetworkInterfaceID", "networkInterface ID", "ec2_network_interfaces"
 )
-GATEWAY = Noun(
-    "igw", "internet-gateway", "InvalidInternetGatewayID", "internetGateway ID", "ec2_internet_gateways"
-)
+GATEWAY = Noun("igw", "internet-gateway", "InvalidInternetGatewayID", "internetGateway ID", "ec2_internet_gateways")
 ROUTE_TABLE = Noun("rtb", "route-table", "InvalidRouteTableID", "routeTable ID", "ec2_route_tables")
 VOLUME = Noun("vol", "volume", "InvalidVolume", "volume", "ec2_volumes")
 KEY_PAIR = Noun("key", "key-pair", "InvalidKeyPair", "key pair", "ec2_key_pairs")

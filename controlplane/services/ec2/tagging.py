@@ -7,7 +7,7 @@ from typing import Any
 
 from controlplane.core import tags as core_tags
 from controlplane.core.arn import arn
-from controlplane.core.context import Context
+from controlplane.core.context import Context, Unit
 from controlplane.core.operation import Resource
 from controlplane.services.ec2.errors import InvalidParameterValue
 from controlplane.services.ec2.nouns import Noun
@@ -75,9 +75,9 @@ async def put(ctx: Context, ids: Iterable[str], tags: Mapping[str, str]) -> None
     await ctx.db.executemany(_PUT, rows)
 
 
-async def forget(ctx: Context, ids: Sequence[str]) -> None:
+async def forget(db: Unit, ids: Sequence[str]) -> None:
     """Drop all tags of resources that are gone."""
-    await ctx.db.execute("DELETE FROM ec2_tags WHERE resource_id = ANY($1)", list(ids))
+    await db.execute("DELETE FROM ec2_tags WHERE resource_id = ANY($1)", list(ids))
 
 
 async def of(ctx: Context, ids: Sequence[str]) -> dict[str, dict[str, str]]:
