@@ -92,7 +92,8 @@ class Settings(BaseSettings):
     )
     public_range: IPv4Network = Field(
         default=IPv4Network("198.18.0.0/16"),
-        description="Public addresses of instances, reachable from the hosts. Two clouds on one machine need two ranges.",
+        description="Public addresses of instances, reachable from the hosts. "
+        "Two clouds on one machine need two ranges.",
     )
     cpu_overcommit: float = Field(
         default=16.0, ge=1, le=100, description="Virtual processors that a host gives away for each one it has."
@@ -212,7 +213,8 @@ def notify_socket() -> str | None:
 
 
 def child_environment(**more: str) -> dict[str, str]:
-    """The environment that supervised processes start with: ours, less what must not be inherited."""
-    kept = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "PYTHONPATH", "TERM", "TMPDIR")
+    """What supervised processes inherit of our environment, and the folder that they import us from."""
+    kept = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
     inherited = {name: os.environ[name] for name in kept if name in os.environ}
-    return {"PATH": os.defpath, **inherited, **more}
+    source = str(Path(__file__).resolve().parent.parent)
+    return {"PATH": os.defpath, "PYTHONPATH": source, "PYTHONUNBUFFERED": "1", **inherited, **more}

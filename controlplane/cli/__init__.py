@@ -1,0 +1,19 @@
+"""The `celaje` command. One file a group of commands; each registers its commands on `application`."""
+
+from __future__ import annotations
+
+import sys
+
+from controlplane.cli import develop, lifecycle, observe  # noqa: F401  (they register their commands)
+from controlplane.cli.application import Failure, application, errors
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Entry point. Expected failures are one line on standard error, never a traceback."""
+    try:
+        application()
+    except Failure as failure:
+        errors.print(f"[red]celaje:[/red] {failure}", highlight=False)
+        sys.exit(1)

@@ -1,0 +1,102 @@
+"""celaje up, celaje down."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from controlplane.cli.application import Failure, Home, application, errors, load_settings, output, status_of
+from controlplane.settings import Settings, child_environment
+from controlplane.supervise import control
+from controlplane.supervise.logfiles import LogFile
+
+START_SECONDS = 120.0
+
+
+@application.command()
+def up(
+    home: Home = None,
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT of the endpoint.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Gateway processes.")] = None,
+    foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and log to standard error.")] = False,
+) -> None:
+    """Start the cloud, in the background unless --foreground; nothing happens when it runs."""
+    settings = load_settings(home=home, listen=listen, gateway_workers=workers)
+    process = None
+    if (status := status_of(settings)) is None:
+        process = _start(settings, foreground=foreground)
+    elif listen is not None and status["endpoint"] != settings.endpoint:
+        raise Failure(f"the cloud in {settings.home} runs already, at {status['endpoint']}; `celaje down` first.")
+    _wait_until_ready(settings, process)
+
+
+def _start(settings: Settings, *, foreground: bool) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "controlplane.supervise"]
+    environment = child_environment(**settings.environment())
+    if foreground:
+        os.execve(command[0], command, environment)  # noqa: S606
+    try:
+        settings.logs.mkdir(parents=True, exist_ok=True)
+        with LogFile(settings.logs, "supervisor", settings.log_bytes).open() as log:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+            )
+    except PermissionError as error:
+        raise Failure(f"{settings.home} belongs to another user; try with sudo, or give another --home.") from error
+
+
+@application.command()
+def down(home: Home = None) -> None:
+    """Stop all processes of the cloud. Machines keep running; `celaje up` finds them again."""
+    settings = load_settings(home=home)
+    if status_of(settings) is None:
+        output.print("No cloud is running.")
+        return
+    with _progress("stopping") as progress:
+        task = progress.add_task("stopping", total=None)
+        for status in control.ask(settings.home / "control.sock", "down"):
+            waiting = [p["name"] for p in status["processes"] if p["state"] not in ("stopped", "waiting")]
+            progress.update(task, description=f"stopping {', '.join(waiting)}")
+        while (settings.home / "control.sock").exists():
+            time.sleep(0.02)
+    output.print("Stopped.")
+
+
+def _progress(title: str) -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)
+
+
+def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes] | None) -> None:
+    """Follow the start on the control socket. Raises Failure with the reason when it does not become ready."""
+    began = time.monotonic()
+    deadline = began + START_SECONDS
+    with _progress("starting") as progress:
+        task = progress.add_task("starting", total=None)
+        while time.monotonic() < deadline:
+            if process is not None and process.poll() is not None:
+                raise Failure(" ".join(LogFile(settings.logs, "supervisor", settings.log_bytes).tail(1)))
+            status = status_of(settings)
+            if status is not None and status["ready"]:
+                output.print(f"Celaje is ready at [bold]{settings.endpoint}[/bold] ({time.monotonic() - began:.1f} s).")
+                return
+            progress.update(task, description=_summary(status))
+            time.sleep(0.05)
+    raise Failure(f"not ready after {START_SECONDS:.0f} s: {_summary(status)}. See `celaje status` and `celaje logs`.")
+
+
+def _summary(status: dict[str, Any] | None) -> str:
+    if status is None:
+        return "starting the supervisor"
+    waiting = [p["name"] + (f" ({p['reason']})" if p["reason"] else "") for p in status["processes"] if not _settled(p)]
+    return f"waiting for {', '.join(waiting)}"
+
+
+def _settled(process: dict[str, Any]) -> bool:
+    return process["state"] in ("ready", "done")

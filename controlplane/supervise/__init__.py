@@ -1,0 +1,1 @@
+"""The supervisor: starts the processes of a cloud, restarts what dies, stops all in order."""

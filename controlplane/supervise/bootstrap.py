@@ -1,0 +1,37 @@
+"""What must be there before the gateway starts: the schema, the root key, the join token.
+
+Runs once at every start, as the unprivileged user, so that what it makes belongs to that user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+
+from controlplane import settings as configuration
+from controlplane.core import log
+from controlplane.settings import Settings
+from controlplane.state import migrate
+from controlplane.state.sealing import load_root_key
+
+
+async def bootstrap(settings: Settings) -> None:
+    """Idempotent."""
+    await migrate.upgrade(settings.database)
+    load_root_key(settings.root_key)
+    if not settings.join_token.exists():
+        new = settings.join_token.with_suffix(".new")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(32))
+        new.rename(settings.join_token)
+
+
+def main() -> None:
+    settings = configuration.load()
+    log.configure("bootstrap", settings.log_level)
+    asyncio.run(bootstrap(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The processes of a cloud, in the order in which they start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from controlplane.settings import Settings
+from controlplane.state.embedded import Owner, Postgres, Valkey
+from controlplane.supervise.spec import Spec, Stage
+
+
+def stages(settings: Settings, owner: Owner, listening: int) -> list[Stage]:
+    """What runs for these settings. `listening` is the descriptor of the endpoint's socket, shared by all gateways:
+    connections wait in its queue while a worker is being replaced."""
+
+    def ours(name: str, module: str, *arguments: str, once: bool = False, sockets: tuple[int, ...] = ()) -> Spec:
+        return Spec(
+            name,
+            (sys.executable, "-m", module, *arguments),
+            environment={**settings.environment(), "HOME": str(settings.home), "MALLOC_ARENA_MAX": "2"},
+            owner=owner,
+            once=once,
+            sockets=sockets,
+        )
+
+    gateways = [
+        ours(
+            f"gateway-{number}",
+            "controlplane.supervise.gateway",
+            f"gateway-{number}",
+            str(listening),
+            sockets=(listening,),
+        )
+        for number in range(1, settings.gateway_workers + 1)
+    ]
+    work = [ours("worker", "controlplane.worker", "worker"), ours("beat", "controlplane.worker", "beat")]
+    plan: list[Stage] = [
+        _engines(settings, owner),
+        (ours("bootstrap", "controlplane.supervise.bootstrap", once=True),),
+        (*gateways, *work),
+    ]
+    if agent_reason(settings) is None:
+        plan.append((_agent(settings),))
+    return [stage for stage in plan if stage]
+
+
+def agent_reason(settings: Settings) -> str | None:
+    """Why there is no agent on this machine; None when there is one."""
+    if not settings.agent:
+        return "turned off by the setting `agent`"
+    if os.geteuid() != 0:
+        return "it needs root: run `sudo celaje up`"
+    return None
+
+
+def _engines(settings: Settings, owner: Owner) -> Stage:
+    engines = []
+    if settings.database_url is None:
+        postgres = Postgres(settings.home, owner)
+        engines.append(
+            Spec(
+                "postgres",
+                tuple(postgres.command()),
+                owner=owner,
+                probe=postgres.healthy,
+                prepare=postgres.prepare,
+                stop_signal=signal.SIGINT,  # "fast": ends sessions, writes a checkpoint
+            )
+        )
+    if settings.broker_url is None:
+        valkey = Valkey(settings.home)
+        engines.append(
+            Spec("valkey", tuple(valkey.command()), owner=owner, probe=valkey.healthy, prepare=valkey.prepare)
+        )
+    return tuple(engines)
+
+
+def _agent(settings: Settings) -> Spec:
+    return Spec(
+        "agent",
+        (
+            *(sys.executable, "-m", "agents.runtime"),
+            *("--home", str(settings.home / "agent")),
+            *("--endpoint", settings.endpoint),
+            *("--name", settings.host_name),
+            *("--join-token-file", str(settings.join_token)),
+        ),
+        environment={"HOME": "/root", "MALLOC_ARENA_MAX": "2"},
+        stop_seconds=20,
+    )

@@ -1,0 +1,67 @@
+"""A gateway worker: serves `controlplane.app` on a socket that the supervisor opened.
+
+python -m controlplane.supervise.gateway NAME DESCRIPTOR
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import socket
+import sys
+
+import uvicorn
+import uvloop
+
+from controlplane import settings as configuration
+from controlplane.core import log
+from controlplane.supervise.notify import keep_alive
+
+_KEEP_ALIVE_SECONDS = 75
+_GRACE_SECONDS = 5
+_BACKLOG = 2048
+
+
+async def serve(listening: socket.socket) -> None:
+    """Serve until a signal comes; requests in flight get a few seconds to end."""
+    server = uvicorn.Server(
+        uvicorn.Config(
+            "controlplane.app:app",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+    )
+
+    async def report() -> None:
+        while not server.started:
+            await asyncio.sleep(0.01)
+        await keep_alive()
+
+    reporting = asyncio.create_task(report())
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        reporting.cancel()
+    if not server.started:
+        sys.exit(3)
+
+
+def main() -> None:
+    name, descriptor = sys.argv[1], int(sys.argv[2])
+    faulthandler.enable()
+    settings = configuration.load()
+    log.configure(name, settings.log_level)
+    uvloop.run(serve(socket.socket(fileno=descriptor)))
+
+
+if __name__ == "__main__":
+    main()

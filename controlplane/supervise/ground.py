@@ -1,0 +1,70 @@
+"""The ground that a cloud stands on: its user and its folders."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+
+from controlplane.settings import Settings
+from controlplane.state.embedded import Owner
+
+
+class GroundError(Exception):
+    """Something on this machine keeps the cloud from starting; the message says what to do."""
+
+
+def owner(settings: Settings) -> Owner:
+    """The user of all processes but the agents: `settings.user`, made when missing; ourselves when we are not root."""
+    if os.geteuid() != 0:
+        return Owner.current()
+    try:
+        entry = pwd.getpwnam(settings.user)
+    except KeyError:
+        command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+        subprocess.run([*command, "--shell", "/usr/sbin/nologin", settings.user], check=True)
+        entry = pwd.getpwnam(settings.user)
+    return Owner(entry.pw_name, entry.pw_uid, entry.pw_gid, drop=True)
+
+
+def lay_out(settings: Settings, owner: Owner) -> None:
+    """Make the home folder and those in it.
+
+    Root keeps the home itself, so that the unprivileged user can replace nothing that root reads or runs. Others may
+    pass through it (QEMU as libvirt's own user must reach the disks) but read nothing.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.chmod(0o711)
+    for name, mode in (("notify", 0o711), ("etc", 0o755), ("logs", 0o700)):
+        _folder(settings.home / name, mode)
+    for path in (settings.run, settings.secrets, settings.blobs, settings.home / "postgres"):
+        _folder(path, 0o700, owner)
+    if owner.drop and (file := settings.home / "settings.toml").exists():
+        os.chown(file, 0, owner.gid)
+        file.chmod(0o640)
+
+
+def check_reachable(owner: Owner) -> None:
+    """Raise GroundError when the unprivileged user may not read the interpreter or the code (below `/root`, say)."""
+    if not owner.drop:
+        return
+    for path in (Path(sys.executable), Path(sys.executable).resolve(), Path(__file__).resolve()):
+        for part in (path, *path.parents):
+            state = part.stat()
+            bits = state.st_mode >> (6 if state.st_uid == owner.uid else 3 if state.st_gid == owner.gid else 0)
+            if not bits & (1 if part.is_dir() else 4):
+                raise GroundError(
+                    f"the user {owner.name} may not read {part}, so it cannot run {path}. "
+                    "`make up` installs Celaje into /opt/celaje in such a case."
+                )
+
+
+def _folder(path: Path, mode: int, owner: Owner | None = None) -> None:
+    path.mkdir(exist_ok=True)
+    if path.is_symlink():
+        raise GroundError(f"{path} is a symbolic link; make it a folder")
+    path.chmod(mode)
+    if owner is not None and owner.drop:
+        os.chown(path, owner.uid, owner.gid)

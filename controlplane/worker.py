@@ -1,0 +1,115 @@
+"""The worker process: one event loop in a thread runs the reconcilers, and Celery hands it keys.
+
+python -m controlplane.worker worker    receives hints and runs reconcilers
+python -m controlplane.worker beat      ticks once a second, whereupon a worker looks for what is due
+
+The messages are hints; what must be done stands in the work table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import logging
+import sys
+import threading
+import time
+
+import uvloop
+from celery import Celery, signals
+
+from controlplane import settings as configuration
+from controlplane.core import log as logs
+from controlplane.settings import Settings
+from controlplane.state.database import Database
+from controlplane.supervise.notify import keep_alive
+from controlplane.work.broker import RUN, SWEEP, make_celery, publisher
+from controlplane.work.hints import hints
+from controlplane.work.reconciler import RECONCILERS, import_all_reconcilers
+from controlplane.work.runner import Runner
+
+log = logging.getLogger(__name__)
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 6.0
+_SILENT_SECONDS = 15.0
+
+
+class Worker:
+    """Celery's consumer in the main thread, the runner on a loop in another."""
+
+    def __init__(self, settings: Settings, celery: Celery) -> None:
+        self._settings = settings
+        self._celery = celery
+        self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="reconcilers", daemon=True)
+        self._runner: Runner | None = None
+        self._last_tick = time.monotonic()
+
+    def run(self) -> None:
+        """Serve until a signal comes."""
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(_START_SECONDS)
+        self._celery.task(self._hint, name=RUN)
+        self._celery.task(self._tick, name=SWEEP)
+        hints.start(publisher(self._celery))
+        name = f"--hostname=celaje@{self._settings.host_name}"
+        quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+        self._celery.worker_main(["worker", "--pool=solo", *quiet, name, f"--loglevel={self._settings.log_level}"])
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(_STOP_SECONDS)
+
+    async def _start(self) -> None:
+        import_all_reconcilers()
+        database = await Database.open(self._settings.database, size=self._settings.database_connections)
+        self._runner = Runner(
+            database,
+            RECONCILERS,
+            owner=self._settings.host_name,
+            concurrency=self._settings.work_concurrency,
+        )
+        await self._runner.start()
+        self._alive = asyncio.create_task(keep_alive(self._is_alive))
+
+    async def _stop(self) -> None:
+        self._alive.cancel()
+        if self._runner is not None:
+            await self._runner.stop()
+
+    def _is_alive(self) -> bool:
+        """False when no tick has come for long: then the consumer is stuck, and the process must be replaced."""
+        return time.monotonic() - self._last_tick < _SILENT_SECONDS
+
+    def _hint(self, kind: str, key: str) -> None:
+        if self._runner is not None:
+            self._loop.call_soon_threadsafe(self._runner.submit, kind, key)
+
+    def _tick(self) -> None:
+        self._last_tick = time.monotonic()
+        if self._runner is not None:
+            asyncio.run_coroutine_threadsafe(self._runner.sweep(), self._loop)
+
+
+def beat(celery: Celery) -> None:
+    """Send ticks until a signal comes."""
+
+    @signals.beat_init.connect(weak=False)  # type: ignore[untyped-decorator]
+    def started(**_: object) -> None:
+        threading.Thread(target=lambda: asyncio.run(keep_alive()), name="signs of life", daemon=True).start()
+
+    celery.Beat(quiet=True).run()
+
+
+def main() -> None:
+    role = sys.argv[1]
+    faulthandler.enable()
+    settings = configuration.load()
+    logs.configure(role, settings.log_level)
+    celery = make_celery(settings.broker)
+    if role == "beat":
+        beat(celery)
+    else:
+        Worker(settings, celery).run()
+
+
+if __name__ == "__main__":
+    main()
