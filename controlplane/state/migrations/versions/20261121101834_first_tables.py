@@ -1,4 +1,4 @@
-"""Hosts, work, networks and machines."""
+"""First tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121101721"
+revision = "20261121101834"
 down_revision = None
 
 
@@ -79,6 +79,7 @@ def upgrade() -> None:
         sa.Column("profile_id", sa.Text(), nullable=True),
         sa.Column("role", sa.Text(), nullable=True),
         sa.Column("user_data", sa.LargeBinary(), nullable=True),
+        sa.Column("public_wanted", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("boots", sa.Integer(), server_default="0", nullable=False),
         sa.Column("protected", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("stop_protected", sa.Boolean(), server_default="false", nullable=False),
