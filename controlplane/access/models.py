@@ -1,0 +1,173 @@
+"""Tables of accounts, identities, their policies and credentials.
+
+Users, groups and roles share one table: they share names, paths, tags and attached policies. Temporary credentials have
+no table at all: their tokens carry everything, sealed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from controlplane.state.base import Base
+
+
+class Account(Base):
+    """One account. `organization` is the seam for Organizations: the levels of policies above the account."""
+
+    __tablename__ = "access_accounts"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    organization: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class IamIdentity(Base):
+    """A user, a group or a role; what only roles have is null elsewhere. Names are unique whatever their case."""
+
+    __tablename__ = "access_identities"
+    __table_args__ = (
+        CheckConstraint("kind IN ('user', 'group', 'role')", name="kind"),
+        CheckConstraint("(kind = 'role') = (trust_policy IS NOT NULL)", name="trust"),
+        Index("uq_access_identities_name", "account_id", "kind", text("lower(name)"), unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("access_accounts.id"))
+    kind: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    path: Mapped[str] = mapped_column(Text)
+    boundary_arn: Mapped[str | None] = mapped_column(ForeignKey("access_policies.arn"), index=True)
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    trust_policy: Mapped[str | None] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    max_session_seconds: Mapped[int | None] = mapped_column(Integer)
+    last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    last_used_region: Mapped[str | None] = mapped_column(Text)
+
+
+class Membership(Base):
+    """A user in a group."""
+
+    __tablename__ = "access_memberships"
+
+    group_id: Mapped[str] = mapped_column(ForeignKey("access_identities.id"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("access_identities.id"), primary_key=True, index=True)
+
+
+class ManagedPolicy(Base):
+    """A managed policy. `last_version` counts on, so that numbers are never given twice."""
+
+    __tablename__ = "access_policies"
+    __table_args__ = (Index("uq_access_policies_name", "account_id", text("lower(name)"), unique=True),)
+
+    arn: Mapped[str] = mapped_column(Text, primary_key=True)
+    id: Mapped[str] = mapped_column(Text, unique=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("access_accounts.id"))
+    name: Mapped[str] = mapped_column(Text)
+    path: Mapped[str] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    default_version: Mapped[int] = mapped_column(Integer)
+    last_version: Mapped[int] = mapped_column(Integer)
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class PolicyVersion(Base):
+    """One version of a managed policy; the document is kept as it was sent."""
+
+    __tablename__ = "access_policy_versions"
+
+    policy_arn: Mapped[str] = mapped_column(ForeignKey("access_policies.arn", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    document: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class Attachment(Base):
+    """A managed policy attached to an identity; the foreign keys make deleting either a conflict."""
+
+    __tablename__ = "access_attachments"
+
+    identity_id: Mapped[str] = mapped_column(ForeignKey("access_identities.id"), primary_key=True)
+    policy_arn: Mapped[str] = mapped_column(ForeignKey("access_policies.arn"), primary_key=True, index=True)
+    attached_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class InlinePolicy(Base):
+    """A policy written into an identity."""
+
+    __tablename__ = "access_inline_policies"
+
+    identity_id: Mapped[str] = mapped_column(ForeignKey("access_identities.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    document: Mapped[str] = mapped_column(Text)
+
+
+class InstanceProfile(Base):
+    """The holder of the one role that an instance gets."""
+
+    __tablename__ = "access_instance_profiles"
+    __table_args__ = (Index("uq_access_instance_profiles_name", "account_id", text("lower(name)"), unique=True),)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("access_accounts.id"))
+    name: Mapped[str] = mapped_column(Text)
+    path: Mapped[str] = mapped_column(Text)
+    role_id: Mapped[str | None] = mapped_column(ForeignKey("access_identities.id"), index=True)
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class AccessKey(Base):
+    """A long-lived access key of a user, or of the account's root where `user_id` is null. The secret is sealed."""
+
+    __tablename__ = "access_keys"
+    __table_args__ = (CheckConstraint("status IN ('Active', 'Inactive')", name="status"),)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("access_accounts.id"), index=True)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("access_identities.id"), index=True)
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[str] = mapped_column(Text, server_default="Active")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    last_used_region: Mapped[str | None] = mapped_column(Text)
+    last_used_service: Mapped[str | None] = mapped_column(Text)
+
+
+class RecordedDecision(Base):
+    """One decision of the policy engine, for the audit trail and `celaje explain`. Holds no secrets."""
+
+    __tablename__ = "access_decisions"
+    __table_args__ = (Index("ix_access_decisions_account_id_at", "account_id", "at"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    request_id: Mapped[str] = mapped_column(Text, index=True)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+    account_id: Mapped[str] = mapped_column(Text)
+    principal: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(Text)
+    resource: Mapped[str] = mapped_column(Text)
+    allowed: Mapped[bool] = mapped_column(Boolean)
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB)
