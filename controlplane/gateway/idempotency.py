@@ -30,7 +30,7 @@ _KEEP_ANSWER = """
 UPDATE gateway_idempotent_answers SET answer = $5
 WHERE account_id = $1 AND region = $2 AND operation = $3 AND token = $4
 """
-_FORGET = f"DELETE FROM gateway_idempotent_answers WHERE created_at < now() - {_KEEP}"  # noqa: S608 (a constant)
+_FORGET = f"DELETE FROM gateway_idempotent_answers WHERE created_at < now() - {_KEEP}"
 
 
 class IdempotentParameterMismatch(AwsError):

@@ -59,4 +59,4 @@ async def set_state(db: Unit, id: str, state: str, **columns: Any) -> None:
     """Move an instance to a state and set further columns."""
     names = ["state", *columns]
     places = ", ".join(f"{name} = ${place}" for place, name in enumerate(names, 2))
-    await db.execute(f"UPDATE ec2_instances SET {places} WHERE id = $1", id, state, *columns.values())  # noqa: S608
+    await db.execute(f"UPDATE ec2_instances SET {places} WHERE id = $1", id, state, *columns.values())

@@ -12,7 +12,7 @@ from controlplane.services.ec2.tagging import column
 async def one(ctx: Context, table: str, id: str) -> Any:
     """One row of the caller's account and region by id, or None. Table names come from `nouns`."""
     return await ctx.db.fetchrow(
-        f"SELECT * FROM {table} WHERE id = $1 AND account_id = $2 AND region = $3",  # noqa: S608
+        f"SELECT * FROM {table} WHERE id = $1 AND account_id = $2 AND region = $3",
         id,
         ctx.account_id,
         ctx.region,
@@ -22,7 +22,7 @@ async def one(ctx: Context, table: str, id: str) -> Any:
 async def listing(ctx: Context, table: str, ids: Sequence[str] | None = None) -> list[Any]:
     """All rows of a table that belong to the caller's account and region, oldest first, with `tags`."""
     return await ctx.db.fetch(
-        f"SELECT x.*, {column('x')} FROM {table} x WHERE x.account_id = $1 AND x.region = $2 "  # noqa: S608
+        f"SELECT x.*, {column('x')} FROM {table} x WHERE x.account_id = $1 AND x.region = $2 "
         "AND ($3::text[] IS NULL OR x.id = ANY($3)) ORDER BY x.created_at, x.id",
         ctx.account_id,
         ctx.region,
