@@ -179,6 +179,11 @@ class Settings(BaseSettings):
         return self.home / "blobs"
 
     @property
+    def cache(self) -> Path:
+        """Folder of what can be computed again."""
+        return self.home / "cache"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 

@@ -1,0 +1,121 @@
+"""The ASGI application of a gateway worker: API calls go to the bare gateway, everything under `/_celaje/` to FastAPI."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AsyncExitStack
+from typing import Any
+
+from fastapi import FastAPI
+
+from controlplane import settings as configuration
+from controlplane.access.authorize import Authorizer
+from controlplane.access.credentials import Authenticator
+from controlplane.access.principals import Principals
+from controlplane.core.context import Cloud
+from controlplane.engines.blobs.files import FileBlobs
+from controlplane.fleet.agents_api import FleetApi, router
+from controlplane.fleet.waiting import Waiting
+from controlplane.gateway.dispatch import Dispatcher
+from controlplane.gateway.health import health_routes
+from controlplane.gateway.machine_credentials import issuer
+from controlplane.gateway.pipeline import Pipeline
+from controlplane.gateway.registry import Registry
+from controlplane.gateway.server import Gateway, Receive, Scope, Send
+from controlplane.settings import Settings
+from controlplane.state.database import Database
+from controlplane.state.listen import Listener
+from controlplane.state.sealing import Sealer, load_root_key
+from controlplane.wire.index import Index
+from controlplane.work.broker import make_celery, publisher
+from controlplane.work.hints import hints
+
+log = logging.getLogger("celaje.app")
+
+OWN_PATHS = "/_celaje/"
+
+
+class Application:
+    """Wires the layers together when the worker starts, and takes them apart when it stops."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._gateway: Gateway | None = None
+        self._own: FastAPI | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["path"].startswith(OWN_PATHS):
+            assert self._own is not None
+            await self._own(scope, receive, send)
+        else:
+            assert self._gateway is not None
+            await self._gateway(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                try:
+                    await self.start(configuration.load())
+                except Exception as error:
+                    log.exception("the gateway could not start")
+                    await send({"type": "lifespan.startup.failed", "message": repr(error)})
+                    return
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self._stack.aclose()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def start(self, settings: Settings) -> None:
+        """Open what the worker needs and build its layers."""
+        database = await Database.open(settings.database, size=settings.database_connections)
+        self._stack.push_async_callback(database.close)
+        sealer = Sealer(load_root_key(settings.root_key))
+        listener = Listener(settings.database)
+        principals = Principals(database, listener)
+        waiting = Waiting(listener)
+        listener.start()
+        self._stack.push_async_callback(listener.stop)
+        hints.start(publisher(make_celery(settings.broker)))
+        registry = Registry.scan()
+        index = Index.open(
+            settings.cache,
+            {entry.model: entry.extra_protocols for entry in registry.services.values() if entry.extra_protocols},
+        )
+        authorizer = Authorizer(database, principals, sealer)
+        cloud = Cloud(settings.regions, settings.public_range)
+        blobs = FileBlobs(settings.blobs)
+        dispatcher = Dispatcher(registry, authorizer, {"blobs": blobs}, cloud)
+        authenticator = Authenticator(database, principals, sealer)
+        self._gateway = Gateway(Pipeline(database, dispatcher, authenticator), index)
+        self._own = _own_application(
+            database,
+            FleetApi(
+                database=database,
+                waiting=waiting,
+                blobs=blobs,
+                join_token=settings.join_token.read_text(),
+                cloud=cloud_id(sealer),
+                public_range=str(settings.public_range),
+                cpu_overcommit=settings.cpu_overcommit,
+                issue_credentials=issuer(sealer),
+            ),
+        )
+
+
+def cloud_id(sealer: Sealer) -> str:
+    """Six characters that tell this cloud's machines and networks from another's on the same host."""
+    return sealer.derive("cloud-id").hex()[:6]
+
+
+def _own_application(database: Database, fleet: FleetApi) -> FastAPI:
+    own: Any = FastAPI(title="Celaje", docs_url=None, redoc_url=None, openapi_url="/_celaje/openapi.json")
+    own.include_router(health_routes(database))
+    own.include_router(router(fleet))
+    return own  # type: ignore[no-any-return]
+
+
+app = Application()
