@@ -38,6 +38,21 @@ class ShapeCompiler:
         self._done[key] = made
         return made
 
+    def element_name(self, name: str, shape: Any) -> str:
+        """The XML or query name of a structure's member.
+
+        A flattened list without a name of its own is called like its elements, where it is the list's shape that says
+        flattened; where the reference says so, as Smithy's models do, it keeps the member's name.
+        """
+        own: str | None = shape.serialization.get("name")
+        if (
+            own is None
+            and shape.type_name == "list"
+            and self.service.description["shapes"][shape.name].get("flattened")
+        ):
+            own = shape.member.serialization.get("name")
+        return own or name
+
 
 C = TypeVar("C", bound=ShapeCompiler)
 

@@ -11,16 +11,19 @@ from controlplane.wire.limits import Limits
 _GZIP = 16 + zlib.MAX_WBITS
 
 
+def codings(text: str) -> list[str]:
+    """The codings in a Content-Encoding header, in the order in which they were applied."""
+    return [part.strip() for part in text.split(",") if part.strip()] if text else []
+
+
 def inflate(request: HttpRequest, limits: Limits) -> bytes:
-    """The body, inflated when its Content-Encoding is gzip. Raises Malformed, also when a body is over its limit."""
+    """The body, inflated when gzip is the last of its codings. Raises Malformed, also when a body is over its limit."""
     body = request.body
     if len(body) > limits.body:
         raise Malformed(f"Request body is larger than {limits.body} bytes")
-    encoding = request.headers.get("content-encoding", "").strip().lower()
-    if encoding in ("", "identity") or not body:
+    applied = codings(request.headers.get("content-encoding", ""))
+    if not applied or applied[-1].lower() != "gzip" or not body:
         return body
-    if encoding != "gzip":
-        raise Malformed(f"Content-Encoding {encoding[:40]!r} is not supported")
     inflater = zlib.decompressobj(_GZIP)
     try:
         plain = inflater.decompress(body, limits.inflated + 1)

@@ -11,8 +11,10 @@ from controlplane.wire.compiler import Closure, compiler_of
 from controlplane.wire.compression import inflate
 from controlplane.wire.errors import Malformed
 from controlplane.wire.limits import DEFAULT_LIMITS, Limits
+from controlplane.wire.protocols.cbor_input import CborInput, parse_cbor
 from controlplane.wire.protocols.json_input import JsonInput, parse_json
 from controlplane.wire.protocols.query_input import Ec2Input, QueryInput
+from controlplane.wire.protocols.rest_input import rest_decoder
 from controlplane.wire.route import Route
 from controlplane.wire.service import Operation
 
@@ -66,4 +68,23 @@ def _json(operation: Operation) -> Decoder:
     return decode_json
 
 
-_COMPILERS: dict[str, Callable[[Operation], Decoder]] = {"query": _query, "ec2": _ec2, "json": _json}
+def _cbor(operation: Operation) -> Decoder:
+    if operation.input_shape is None:
+        return _nothing
+    read: Closure = compiler_of(operation.service, "smithy-rpc-v2-cbor", CborInput).compile(operation.input_shape)
+
+    def decode_cbor(route: Route, request: HttpRequest, limits: Limits) -> Any:
+        body = inflate(request, limits)
+        return read(parse_cbor(body, limits)) if body else {}
+
+    return decode_cbor
+
+
+_COMPILERS: dict[str, Callable[[Operation], Decoder]] = {
+    "query": _query,
+    "ec2": _ec2,
+    "json": _json,
+    "rest-json": lambda operation: rest_decoder(operation, "rest-json"),
+    "rest-xml": lambda operation: rest_decoder(operation, "rest-xml"),
+    "smithy-rpc-v2-cbor": _cbor,
+}

@@ -9,7 +9,9 @@ from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpResponse
 from controlplane.wire.compiler import compiler_of
 from controlplane.wire.protocols import errors_output
+from controlplane.wire.protocols.cbor_output import CborOutput, dump_cbor
 from controlplane.wire.protocols.json_output import JsonOutput, dump_json
+from controlplane.wire.protocols.rest_output import rest_encoder
 from controlplane.wire.protocols.xml_output import XmlOutput
 from controlplane.wire.protocols.xml_text import DECLARATION, namespace
 from controlplane.wire.route import Route
@@ -85,7 +87,29 @@ def _json(operation: Operation) -> Encoder:
     return encode
 
 
-_COMPILERS: dict[str, Callable[[Operation], Encoder]] = {"query": _query, "ec2": _ec2, "json": _json}
+def _cbor(operation: Operation) -> Encoder:
+    shape = operation.output_shape
+    write = compiler_of(operation.service, "smithy-rpc-v2-cbor", CborOutput).compile(shape) if shape else dict
+
+    def encode(result: Result, request_id: str) -> HttpResponse:
+        headers = {
+            "Content-Type": "application/cbor",
+            "smithy-protocol": "rpc-v2-cbor",
+            "x-amzn-RequestId": request_id,
+        }
+        return HttpResponse(200, headers, dump_cbor(write(result)) if shape is not None else b"")
+
+    return encode
+
+
+_COMPILERS: dict[str, Callable[[Operation], Encoder]] = {
+    "query": _query,
+    "ec2": _ec2,
+    "json": _json,
+    "rest-json": lambda operation: rest_encoder(operation, "rest-json"),
+    "rest-xml": lambda operation: rest_encoder(operation, "rest-xml"),
+    "smithy-rpc-v2-cbor": _cbor,
+}
 _ERRORS: dict[str, ErrorEncoder] = {
     "query": errors_output.query_error,
     "ec2": errors_output.ec2_error,

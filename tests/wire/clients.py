@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from botocore.awsrequest import AWSRequest, prepare_request_dict
+from botocore.awsrequest import AWSRequest, HeadersDict, prepare_request_dict
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
@@ -56,7 +56,7 @@ def parse(operation: Operation, response: HttpResponse, protocol: str, shape: An
     assert isinstance(response.body, bytes)
     found = create_parser(protocol).parse(
         {
-            "headers": {name.lower(): value for name, value in response.headers.items()},
+            "headers": HeadersDict(response.headers),
             "status_code": response.status,
             "body": response.body,
             "context": {"operation_name": operation.name},

@@ -11,7 +11,8 @@ from controlplane.core.http import HttpResponse
 from controlplane.wire.compiler import ShapeCompiler, compiler_of
 from controlplane.wire.protocols import sqs_query
 from controlplane.wire.protocols.cbor_output import CborOutput, dump_cbor
-from controlplane.wire.protocols.json_output import JsonOutput, dump_json
+from controlplane.wire.protocols.json_output import JsonOutput, dump_json, in_headers
+from controlplane.wire.protocols.rest_output import header_members
 from controlplane.wire.protocols.xml_output import XmlOutput
 from controlplane.wire.protocols.xml_text import DECLARATION, escape
 from controlplane.wire.service import Service
@@ -30,7 +31,8 @@ def members_of(error: AwsError, shape: Any) -> dict[str, Any]:
     """The members of the modelled shape that the error fills, without its message."""
     if shape is None:
         return {}
-    return {name: value for name, value in error.members.items() if name in shape.members}
+    in_body = {name for name, member in shape.members.items() if not in_headers(member)}
+    return {name: value for name, value in error.members.items() if name in in_body}
 
 
 def _query_code(service: Service, error: AwsError, shape: Any) -> tuple[str, int]:
@@ -58,11 +60,13 @@ def query_error(service: Service, error: AwsError, request_id: str) -> HttpRespo
 
 def ec2_error(service: Service, error: AwsError, request_id: str) -> HttpResponse:
     """`<Response><Errors><Error>…` of EC2."""
-    body = (
-        f"{DECLARATION}<Response><Errors><Error><Code>{escape(error.code)}</Code>"
-        f"<Message>{escape(error.message)}</Message></Error></Errors><RequestID>{request_id}</RequestID></Response>"
-    )
-    return xml_response(error.status, body, {"x-amzn-RequestId": request_id})
+    parts = [
+        f"{DECLARATION}<Response><Errors><Error><Code>{escape(error.code)}</Code>",
+        f"<Message>{escape(error.message)}</Message>",
+    ]
+    _write_members(parts, service, "ec2", service.error_shape(error.code), error)
+    parts.append(f"</Error></Errors><RequestID>{request_id}</RequestID></Response>")
+    return xml_response(error.status, "".join(parts), {"x-amzn-RequestId": request_id})
 
 
 def json_error(service: Service, error: AwsError, request_id: str) -> HttpResponse:
@@ -93,6 +97,7 @@ def rest_json_error(service: Service, error: AwsError, request_id: str) -> HttpR
         "x-amzn-ErrorType": header_text(shape.name if shape is not None else error.code),
         "x-amzn-RequestId": request_id,
     }
+    headers |= header_members(shape, error.members)
     return HttpResponse(status, headers, dump_json(body))
 
 
@@ -116,7 +121,8 @@ def rest_xml_error(service: Service, error: AwsError, request_id: str) -> HttpRe
         f"{DECLARATION}<ErrorResponse><Error><Type>{_fault(status)}</Type>{''.join(parts)}</Error>"
         f"<RequestId>{request_id}</RequestId></ErrorResponse>"
     )
-    return xml_response(status, body, {"x-amzn-RequestId": request_id})
+    headers = {"x-amzn-RequestId": request_id, **header_members(shape, error.members)}
+    return xml_response(status, body, headers)
 
 
 def _rpc_error_body(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -61,16 +61,18 @@ def unexpected(value: Any, wanted: str) -> Malformed:
 class JsonInput(ShapeCompiler):
     """Closures from parsed JSON to parameters. Unknown members are ignored, as AWS does; null is as good as absent."""
 
-    def member_name(self, name: str, shape: Any) -> str:
-        """What a member of a structure is called on the wire."""
-        found: str = shape.serialization.get("name", name)
-        return found
+    def compile_body(self, shape: Any) -> Closure:
+        """The closure of a REST body, which may not fill the members that belong into headers, path or query string."""
+        return self._reader({n: m for n, m in shape.members.items() if "location" not in m.serialization})
 
     def _structure(self, shape: Any) -> Closure:
         if shape.is_document_type:
             return _document
+        return self._reader(shape.members)
+
+    def _reader(self, shapes: Mapping[str, Any]) -> Closure:
         members = {
-            self.member_name(name, member): (name, self.compile(member)) for name, member in shape.members.items()
+            member.serialization.get("name", name): (name, self.compile(member)) for name, member in shapes.items()
         }
 
         def decode(value: Any) -> dict[str, Any]:

@@ -30,17 +30,28 @@ def replace_surrogates(value: Any) -> Any:
     return [replace_surrogates(item) for item in value] if isinstance(value, list) else value
 
 
+# A binding to the path or query string, which a shape shared with the input may carry, means nothing in a result.
+_HEADERS = frozenset({"header", "headers", "statusCode"})
+
+
 class JsonOutput(ShapeCompiler):
     """Closures from results to values that orjson writes. A member that the shape lacks is a bug of the operation."""
 
     def _structure(self, shape: Any) -> Closure:
         if shape.is_document_type:
             return _same
-        members: dict[str, tuple[str, Closure] | None] = {}
-        for name, member in shape.members.items():
-            bound = member.serialization.get("location") or member.serialization.get("eventheader")
-            members[name] = None if bound else (member.serialization.get("name", name), self.compile(member))
-        title = shape.name
+        return self._writer(shape.name, shape.members)
+
+    def compile_body(self, shape: Any) -> Closure:
+        """The closure of a body that leaves out what belongs into headers; it expects to find it in the result."""
+        write = self._writer(shape.name, {n: m for n, m in shape.members.items() if not in_headers(m)})
+        outside = frozenset(name for name, member in shape.members.items() if in_headers(member))
+        return lambda value: write({name: item for name, item in value.items() if name not in outside})
+
+    def _writer(self, title: str, shapes: Mapping[str, Any]) -> Closure:
+        members = {
+            name: (member.serialization.get("name", name), self.compile(member)) for name, member in shapes.items()
+        }
 
         def encode(value: Mapping[str, Any]) -> dict[str, Any]:
             found = {}
@@ -49,7 +60,7 @@ class JsonOutput(ShapeCompiler):
                     member = members[name]
                 except KeyError:
                     raise TypeError(f"{title} has no member {name!r}") from None
-                if item is not None and member is not None:
+                if item is not None:
                     found[member[0]] = member[1](item)
             return found
 
@@ -87,6 +98,11 @@ class JsonOutput(ShapeCompiler):
 
     def _blob(self, shape: Any) -> Closure:
         return _base64
+
+
+def in_headers(member: Any) -> bool:
+    """The member of a result or event stands outside the body."""
+    return member.serialization.get("location") in _HEADERS or bool(member.serialization.get("eventheader"))
 
 
 def _same(value: Any) -> Any:

@@ -54,14 +54,13 @@ class QueryInput(ShapeCompiler):
 
         return decode_form
 
-    def member_name(self, name: str, shape: Any) -> str:
-        """What a member of a structure is called on the wire."""
+    def member_names(self, name: str, shape: Any) -> tuple[str, ...]:
+        """What a member of a structure may be called on the wire."""
+        names = [self.element_name(name, shape)]
         if shape.type_name == "list" and shape.serialization.get("flattened"):
-            element: str | None = shape.member.serialization.get("name")
-            if element:
-                return element
-        found: str = shape.serialization.get("name", name)
-        return found
+            # botocore names flattened lists for their elements even where Smithy does not.
+            names.append(shape.member.serialization.get("name", names[0]))
+        return tuple(dict.fromkeys(names))
 
     def list_names(self, shape: Any) -> tuple[str, ...]:
         """The names between a list and its positions; empty where positions follow directly."""
@@ -72,7 +71,9 @@ class QueryInput(ShapeCompiler):
 
     def _structure(self, shape: Any) -> Closure:
         members = [
-            (self.member_name(name, member), name, self.compile(member)) for name, member in shape.members.items()
+            (wire_name, name, self.compile(member))
+            for name, member in shape.members.items()
+            for wire_name in self.member_names(name, member)
         ]
 
         def decode(node: Node, at: str) -> dict[str, Any]:
@@ -138,12 +139,11 @@ class QueryInput(ShapeCompiler):
 class Ec2Input(QueryInput):
     """EC2's dialect: lists are always flat, and names start with a capital."""
 
-    def member_name(self, name: str, shape: Any) -> str:
+    def member_names(self, name: str, shape: Any) -> tuple[str, ...]:
         if "queryName" in shape.serialization:
-            found: str = shape.serialization["queryName"]
-            return found
-        found = shape.serialization.get("name", name)
-        return found[:1].upper() + found[1:] if "name" in shape.serialization else found
+            return (shape.serialization["queryName"],)
+        found: str = shape.serialization.get("name", name)
+        return tuple(dict.fromkeys([found[:1].upper() + found[1:], found]))
 
     def list_names(self, shape: Any) -> tuple[str, ...]:
         return ()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from controlplane.wire.compiler import ShapeCompiler
+from controlplane.wire.protocols.json_output import in_headers
 from controlplane.wire.protocols.text import text_formatter, timestamp_format
 from controlplane.wire.protocols.xml_text import escape, namespace
 from controlplane.wire.service import Service
@@ -26,11 +27,6 @@ class XmlOutput(ShapeCompiler):
         super().__init__(service, protocol)
         self._elements: dict[str, Writer] = {}
         self._with_milliseconds = service.name in _MILLISECONDS
-
-    def member_name(self, name: str, shape: Any) -> str:
-        """What a member of a structure is called on the wire."""
-        found: str = shape.serialization.get("name", name)
-        return found
 
     def element(self, name: str, shape: Any, xmlns: str = "") -> Writer:
         """The writer of `<name>…</name>`; of several such elements for flattened lists and maps."""
@@ -73,7 +69,7 @@ class XmlOutput(ShapeCompiler):
 
     def _list_element(self, opening: str, name: str, shape: Any) -> Writer:
         if shape.serialization.get("flattened"):
-            return _repeat(self.element(shape.member.serialization.get("name", name), shape.member))
+            return _repeat(self.element(name, shape.member))
         each = self.element(shape.member.serialization.get("name", "member"), shape.member)
         start, end = f"{opening}>", f"</{name}>"
 
@@ -120,11 +116,10 @@ class XmlOutput(ShapeCompiler):
     def _structure(self, shape: Any) -> Writer:
         members: dict[str, Writer | None] = {}
         for name, member in shape.members.items():
-            bound = member.serialization.get("location") or member.serialization.get("xmlAttribute")
-            if bound or member.serialization.get("eventheader"):
+            if in_headers(member) or member.serialization.get("xmlAttribute"):
                 members[name] = None
             else:
-                members[name] = self.element(self.member_name(name, member), member)
+                members[name] = self.element(self.element_name(name, member), member)
         title = shape.name
 
         def write(append: Append, value: Mapping[str, Any]) -> None:
