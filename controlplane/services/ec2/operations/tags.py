@@ -1,0 +1,104 @@
+"""Tags of EC2 resources of every noun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from controlplane.core import tags as core_tags
+from controlplane.core.context import Context
+from controlplane.core.operation import ANY, Resource, operation
+from controlplane.services.ec2 import describing, permissions, tagging
+from controlplane.services.ec2.describing import column
+from controlplane.services.ec2.errors import InvalidParameterValue
+from controlplane.services.ec2.nouns import BY_PREFIX, Noun
+
+if TYPE_CHECKING:
+    from types_boto3_ec2.type_defs import (
+        CreateTagsRequestTypeDef,
+        DeleteTagsRequestTypeDef,
+        DescribeTagsRequestTypeDef,
+    )
+
+_ALL = "SELECT * FROM ec2_tags WHERE account_id = $1 AND region = $2 ORDER BY resource_id, key"
+_DELETE = "DELETE FROM ec2_tags WHERE resource_id = ANY($1) AND key = $2 AND ($3::text IS NULL OR value = $3)"
+_DELETE_ALL = "DELETE FROM ec2_tags WHERE resource_id = ANY($1)"
+FILTERS: dict[str, describing.Extract] = {
+    "resource-id": column("resource_id"),
+    "resource-type": lambda row: _noun(row["resource_id"]).resource,
+    "key": column("key"),
+    "value": column("value"),
+}
+
+
+def _noun(id: str) -> Noun:
+    noun = BY_PREFIX.get(id.partition("-")[0])
+    if noun is None:
+        raise InvalidParameterValue(f"The ID '{id}' is not valid", code="InvalidID")
+    return noun
+
+
+async def on_resources(ctx: Context, request: Any) -> list[Resource]:
+    """All named resources, with the tags that the request carries as conditions."""
+    carried = tagging.request_tags(core_tags.to_dict(request.get("Tags")))
+    resources = []
+    for id in request["Resources"]:
+        for resource in await permissions.of(ctx, _noun(id), [id]):
+            resources.append(Resource(resource.arn, tags=resource.tags, conditions={**resource.conditions, **carried}))
+    return resources
+
+
+async def _require(ctx: Context, ids: Sequence[str]) -> None:
+    for id in ids:
+        noun = _noun(id)
+        noun.check([id])
+        found = await ctx.db.fetchval(
+            f"SELECT id FROM {noun.table} WHERE id = $1 AND account_id = $2 AND (region IS NULL OR region = $3)",
+            id,
+            ctx.account_id,
+            ctx.region,
+        )
+        if found is None:
+            raise noun.missing([id])
+
+
+@operation("CreateTags", on=on_resources)
+async def create_tags(ctx: Context, request: CreateTagsRequestTypeDef) -> None:
+    """Set tags on up to 1,000 resources."""
+    tags = core_tags.to_dict(request["Tags"])  # type: ignore[arg-type]
+    core_tags.check(tags)
+    await _require(ctx, request["Resources"])
+    for existing in (await tagging.of(ctx, request["Resources"])).values():
+        core_tags.check({**existing, **tags})
+    await tagging.put(ctx, request["Resources"], tags)
+
+
+@operation("DeleteTags", on=on_resources)
+async def delete_tags(ctx: Context, request: DeleteTagsRequestTypeDef) -> None:
+    """Take tags away: by key, by key and value, or all of them."""
+    ids = list(request["Resources"])
+    await _require(ctx, ids)
+    if "Tags" not in request:
+        await ctx.db.execute(_DELETE_ALL, ids)
+    for tag in request.get("Tags") or ():
+        await ctx.db.execute(_DELETE, ids, tag.get("Key", ""), tag.get("Value"))
+
+
+@operation("DescribeTags", on=ANY)
+async def describe_tags(ctx: Context, request: DescribeTagsRequestTypeDef) -> dict[str, Any]:
+    """Tags, one by one."""
+    rows = [
+        {**row, "tags": {row["key"]: row["value"]}, "place": f"{row['resource_id']} {row['key']}"}
+        for row in await ctx.db.fetch(_ALL, ctx.account_id, ctx.region)
+    ]
+    found, token = describing.page(describing.matching(rows, request, FILTERS), request, key="place")
+    shown = [
+        {
+            "ResourceId": row["resource_id"],
+            "ResourceType": _noun(row["resource_id"]).resource,
+            "Key": row["key"],
+            "Value": row["value"],
+        }
+        for row in found
+    ]
+    return {"Tags": shown, "NextToken": token}
