@@ -1,0 +1,1 @@
+"""Builders of the machine images (AMIs) that the cloud ships with."""

@@ -1,0 +1,67 @@
+"""Initial RAM disks: a newc cpio writer and the list of kernel modules to load."""
+
+from __future__ import annotations
+
+import gzip
+import stat
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+_HEADER = "070701" + "{:08X}" * 13
+
+
+class Archive:
+    """A newc cpio archive (Documentation/driver-api/early-userspace/buffer-format.rst) built in memory."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._inode = 0
+
+    def folder(self, name: str) -> None:
+        """Add an empty folder."""
+        self._add(name, stat.S_IFDIR | 0o755, b"")
+
+    def file(self, name: str, content: bytes, mode: int = 0o644) -> None:
+        """Add a regular file."""
+        self._add(name, stat.S_IFREG | mode, content)
+
+    def device(self, name: str, major: int, minor: int) -> None:
+        """Add a character device node."""
+        self._add(name, stat.S_IFCHR | 0o600, b"", major, minor)
+
+    def compressed(self) -> bytes:
+        """The finished archive, gzip at its fastest: unpacking costs the guest more than the bytes do."""
+        self._add("TRAILER!!!", 0, b"")
+        return gzip.compress(b"".join(self._parts), compresslevel=6, mtime=0)
+
+    def _add(self, name: str, mode: int, content: bytes, major: int = 0, minor: int = 0) -> None:
+        self._inode += 1
+        encoded = name.encode() + b"\0"
+        fields = (self._inode, mode, 0, 0, 1, 0, len(content), 0, 0, major, minor, len(encoded), 0)
+        self._parts += [_pad(_HEADER.format(*fields).encode() + encoded), _pad(content)]
+
+
+def _pad(content: bytes) -> bytes:
+    return content + b"\0" * (-len(content) % 4)
+
+
+def module_files(root: Path, names: Sequence[str]) -> list[Path]:
+    """Module files for the named modules with all they depend on, in loading order. Built-in modules are left out."""
+    folder = next((root / "lib/modules").iterdir())
+    subprocess.run(["depmod", "-b", root, folder.name], check=True)
+    depends = dict(_dependencies(folder / "modules.dep"))
+    paths = {Path(path).name.removesuffix(".ko").replace("-", "_"): path for path in depends}
+    ordered: list[str] = []
+    for name in names:
+        path = paths.get(name)
+        for needed in [*reversed(depends[path]), path] if path else []:
+            if needed not in ordered:
+                ordered.append(needed)
+    return [folder / path for path in ordered]
+
+
+def _dependencies(listing: Path) -> Iterable[tuple[str, list[str]]]:
+    for line in listing.read_text().splitlines():
+        path, _, needed = line.partition(":")
+        yield path, needed.split()
