@@ -43,7 +43,8 @@ class Join(Document):
 
 class Joined(Document):
     """The host's identity and its token, told once. `cloud` is a short id that prefixes everything made on the host;
-    `public_range` is the range that public addresses of this cloud come from: the host's uplink takes its first address.
+    `public_range` is the range that public addresses of this cloud come from. Its first quarter is given to nobody: the
+    host's uplink takes the first address, the VPCs' routers take the others.
     """
 
     host: str

@@ -37,6 +37,9 @@ class Metadata(Document):
     account: str
     region: str
     zone: str
+    zone_id: str | None = None
+    launch_time: str | None = None
+    """ISO 8601, UTC."""
     instance_type: str
     ami_id: str
     launch_index: int = 0
@@ -59,8 +62,10 @@ class Metadata(Document):
 class Machine(Document):
     """The desired state of one instance on its host.
 
-    `run` says whether it must run. `boots` counts the control plane's orders to reboot: a higher number than the one
-    last applied means "reboot once".
+    `run` says whether it must run. `boots` counts the control plane's orders to boot: a higher number than the one
+    last applied means "reboot once", or "start" when the guest had switched itself off. Such a machine is reported as
+    stopped and stays off, though `run` still says true, until `boots` rises or `run` has been false; so StartInstances
+    must raise `boots` too, or the host could miss that `run` was false for a moment.
     """
 
     kind: Literal["machine"] = "machine"
@@ -77,7 +82,12 @@ class Machine(Document):
 
 
 class MachineReport(Document):
-    """What a host sees of one machine."""
+    """What a host sees of one machine.
+
+    `stopped` has a reason when nobody ordered it: `Client.InstanceInitiatedShutdown: …` when the guest switched itself
+    off, `Server.InternalError: …` when its process died. `failed` means that the document could not be applied, for the
+    reason given; the host goes on trying.
+    """
 
     id: str
     state: Literal["starting", "running", "stopped", "absent", "failed"]

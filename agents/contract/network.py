@@ -33,6 +33,8 @@ class SecurityGroup(Document):
     """A security group with the private addresses of all its members in the VPC, on whatever host they are."""
 
     id: str
+    name: str = ""
+    """Told to the machines by the metadata service."""
     ingress: tuple[Rule, ...] = ()
     egress: tuple[Rule, ...] = ()
     members: tuple[str, ...] = ()

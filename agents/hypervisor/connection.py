@@ -132,4 +132,3 @@ class Connection:
 
     def _rebooted(self, _connection: Any, domain: Any, _opaque: Any) -> None:
         self._loop.call_soon_threadsafe(self._on_reboot, domain.name())
-

@@ -32,7 +32,6 @@ class DomainSpec:
     """All that the XML is made of. `accelerator` is kvm or qemu, sizes in MiB."""
 
     name: str
-    machine: str
     accelerator: str
     vcpus: int
     memory_mib: int
@@ -112,8 +111,8 @@ def _smbios(domain: Element, spec: DomainSpec) -> None:
 
 def _devices(devices: Element, spec: DomainSpec) -> None:
     SubElement(devices, "controller", type="usb", model="none")
-    for _ in range(len(spec.disks) + len(spec.ports) + 1 + _SPARE_PORTS):
-        SubElement(devices, "controller", type="pci", model="pcie-root-port")
+    for index in range(1, len(spec.disks) + len(spec.ports) + 1 + _SPARE_PORTS + 1):
+        SubElement(devices, "controller", type="pci", index=str(index), model="pcie-root-port")
     for position, disk in enumerate(spec.disks):
         element = SubElement(devices, "disk", type="file", device="disk")
         SubElement(element, "driver", name="qemu", type="qcow2", discard="unmap")

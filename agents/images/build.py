@@ -24,7 +24,7 @@ def main() -> int:
     begun = time.monotonic()
 
     def say(step: str) -> None:
-        print(f"{time.monotonic() - begun:6.1f} s  {options.image}: {step}", flush=True)  # noqa: T201
+        print(f"{time.monotonic() - begun:6.1f} s  {options.image}: {step}", flush=True)
 
     with tempfile.TemporaryDirectory(prefix="celaje-image-", dir=output.parent) as work:
         Path(work).chmod(0o755)

@@ -13,7 +13,7 @@ def build_disk(root: Path, image: Path, size_mib: int) -> None:
         with raw.open("wb") as file:
             file.truncate(size_mib << 20)
         # A journal of 8 MiB instead of 64: it is part of every image that is downloaded.
-        make = ["mke2fs", "-q", "-F", "-t", "ext4", "-L", "root", "-m", "1", "-J", "size=8", "-d", root, raw]
+        make = ["mke2fs", "-q", "-F", "-t", "ext4", "-L", "root", "-m", "1", "-J", "size=8", "-d", str(root), str(raw)]
         subprocess.run(make, check=True)
         subprocess.run(["qemu-img", "convert", "-q", "-c", "-f", "raw", "-O", "qcow2", raw, image], check=True)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import time
 from ipaddress import IPv4Network
@@ -53,6 +54,10 @@ class Dhcp:
                 os.kill(pid, signal.SIGKILL)
             while Path(f"/proc/{pid}/cmdline").exists() and self._pid() == pid:
                 time.sleep(0.002)
+
+    def remove(self) -> None:
+        """Remove the files of a stopped dnsmasq."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _pid(self) -> int | None:
         return running_dnsmasq(self._folder / "pid", self._conf)

@@ -1,9 +1,9 @@
 """The nftables rules of one VPC on one host, computed whole and put in place in one transaction.
 
-Table `bridge celaje` lets a port send only from its own addresses. Table `inet celaje` holds the security groups as two
-chains on the forward hook, egress of the sender before ingress of the receiver: what one accepts goes on to the other, and
-both drop by default. Both chains keep state by connection tracking, which works here because ports are isolated on their
-bridge and therefore every packet between two of them is routed.
+Table `bridge celaje` lets a port send only from its own addresses. Table `inet celaje` holds the security groups as
+two chains on the forward hook, egress of the sender before ingress of the receiver: what one accepts goes on to the
+other, and both drop by default. Both keep state by connection tracking, which works here because ports are isolated on
+their bridge and therefore every packet between two of them is routed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv4Network, ip_network
 from agents.contract.network import Port, Rule, SecurityGroup, Vpc
 from agents.names import Names, bridge, group_set
 
-UPLINK = "up"
+UPLINK = "uplink"
 METADATA = "169.254.169.254"
 _TRACKED = ("ct state established,related accept", "ct state invalid drop")
 _ANY = IPv4Network("0.0.0.0/0")

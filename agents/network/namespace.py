@@ -46,6 +46,11 @@ class Namespace:
         if lines:
             await run(["ip", *self._selector(), "-batch", "-"], stdin="\n".join(lines) + "\n")
 
+    async def bridge(self, *lines: str) -> None:
+        """Run lines of `bridge` commands in one process, in order; stops at the first that fails."""
+        if lines:
+            await run(["bridge", *self._selector(), "-batch", "-"], stdin="\n".join(lines) + "\n")
+
     async def show(self, *words: str) -> list[dict[str, Any]]:
         """What an `ip … show` command tells, parsed."""
         output = await run(["ip", *self._selector(), "-json", *words])

@@ -47,7 +47,8 @@ class Keeper:
                     return
                 timeout, pause = _PERIOD, _FIRST_PAUSE
             except Exception as error:
-                log.warning("%s: %s", self.name, error, exc_info=not isinstance(error, OSError))
+                log.warning("%s: %s: %s", self.name, type(error).__name__, error)
+                log.debug("%s", self.name, exc_info=True)
                 if self._failed:
                     self._failed(error)
                 timeout, pause = pause, min(pause * 2, _LONGEST_PAUSE)

@@ -21,10 +21,20 @@ _GATHER = 0.01
 
 
 class Reporter:
-    """Holds the last report of every machine. `orphans` is called with the machines that a reply disowns."""
+    """Holds the last report of every machine.
 
-    def __init__(self, client: Client, orphans: Callable[[tuple[str, ...]], Awaitable[None]]) -> None:
+    `expected` tells the machines without which a report is not complete: the control plane takes a machine that is
+    missing from a complete report for gone. `orphans` is called with the machines that a reply disowns.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        expected: Callable[[], set[str]],
+        orphans: Callable[[tuple[str, ...]], Awaitable[None]],
+    ) -> None:
         self._client = client
+        self._expected = expected
         self._orphans = orphans
         self._machines: dict[str, MachineReport] = {}
         self._applied: dict[str, int] = {}
@@ -90,7 +100,8 @@ class Reporter:
                 pause = min(pause * 2, 5.0)
 
     async def _send(self) -> None:
-        full, self._full = self._full, False
+        full = self._full and self._expected() <= self._machines.keys()
+        self._full = self._full and not full
         machines = set(self._machines) if full else set(self._changed_machines)
         applied = set(self._applied) if full else set(self._changed_applied)
         observed = Observed(

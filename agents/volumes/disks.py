@@ -26,6 +26,10 @@ class Disks:
         """The folder of a machine's files."""
         return self._root / check_id(machine)
 
+    def console(self, machine: str) -> Path:
+        """The file that a machine's serial console is written to."""
+        return self.folder(machine) / "console.log"
+
     def path(self, machine: str, disk: Disk) -> Path:
         """The file of a disk."""
         return self.folder(machine) / f"{check_id(disk.volume)}.qcow2"
