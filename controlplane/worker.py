@@ -45,6 +45,8 @@ class Worker:
         self._thread = threading.Thread(target=self._loop.run_forever, name="reconcilers", daemon=True)
         self._runner: Runner | None = None
         self._last_tick = time.monotonic()
+        self._stuck = False
+        self._watching: tuple[asyncio.Task[None], ...] = ()
 
     def run(self) -> None:
         """Serve until a signal comes."""
@@ -55,7 +57,9 @@ class Worker:
         hints.start(publisher(self._celery))
         name = f"--hostname=celaje@{self._settings.host_name}"
         quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-        self._celery.worker_main(["worker", "--pool=solo", *quiet, name, f"--loglevel={self._settings.log_level}"])
+        self._celery.worker_main(
+            ["--quiet", "worker", "--pool=solo", *quiet, name, f"--loglevel={self._settings.log_level}"]
+        )
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(_STOP_SECONDS)
 
     async def _start(self) -> None:
@@ -68,16 +72,34 @@ class Worker:
             concurrency=self._settings.work_concurrency,
         )
         await self._runner.start()
-        self._alive = asyncio.create_task(keep_alive(self._is_alive))
+        self._watching = (
+            asyncio.create_task(keep_alive(lambda: not self._stuck)),
+            asyncio.create_task(self._watch_consumer()),
+        )
 
     async def _stop(self) -> None:
-        self._alive.cancel()
+        for task in self._watching:
+            task.cancel()
         if self._runner is not None:
             await self._runner.stop()
 
-    def _is_alive(self) -> bool:
-        """False when no tick has come for long: then the consumer is stuck, and the process must be replaced."""
-        return time.monotonic() - self._last_tick < _SILENT_SECONDS
+    async def _watch_consumer(self) -> None:
+        """Find out when the consumer is stuck: no tick for long although the broker answers. Then we stop giving signs
+        of life, and are replaced."""
+        while not self._stuck:
+            await asyncio.sleep(_SILENT_SECONDS / 3)
+            if time.monotonic() - self._last_tick > _SILENT_SECONDS and await asyncio.to_thread(self._broker_answers):
+                self._stuck = time.monotonic() - self._last_tick > _SILENT_SECONDS
+        log.error("the broker answers, but no message comes")
+
+    def _broker_answers(self) -> bool:
+        try:
+            with self._celery.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, timeout=1)
+        except Exception:  # whatever a broker client raises
+            self._last_tick = time.monotonic()  # ticks are due again once it is back
+            return False
+        return True
 
     def _hint(self, kind: str, key: str) -> None:
         if self._runner is not None:

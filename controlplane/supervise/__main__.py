@@ -1,10 +1,15 @@
-"""The supervisor process: `python -m controlplane.supervise`. `celaje up` starts it in the background."""
+"""The supervisor process. `celaje up` starts it in the background.
+
+python -m controlplane.supervise [--with PID]    with --with it stops when that process ends (tests)
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import fcntl
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -38,14 +43,16 @@ def listen(settings: Settings) -> socket.socket:
     return listening
 
 
-async def run(settings: Settings) -> None:
-    """Run the cloud until a signal or `celaje down` comes."""
+async def run(settings: Settings, guardian: int | None) -> None:
+    """Run the cloud until a signal or `celaje down` comes, or the guardian process ends."""
     owner = ground.owner(settings)
     listening = listen(settings)
     supervisor = Supervisor(settings, cloud.stages(settings, owner, listening.fileno()))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stopping.set)
+    if guardian is not None:
+        loop.add_reader(os.pidfd_open(guardian), supervisor.stopping.set)
     server = await control.serve(settings.home / "control.sock", supervisor)
     sign_of_life = asyncio.create_task(keep_alive())
     try:
@@ -59,6 +66,9 @@ async def run(settings: Settings) -> None:
 
 def main() -> int:
     """Exit status 1, with the reason as the last line on standard error, when the cloud cannot be started at all."""
+    parser = argparse.ArgumentParser(prog="python -m controlplane.supervise")
+    parser.add_argument("--with", dest="guardian", type=int, metavar="PID")
+    guardian = parser.parse_args().guardian
     try:
         settings = configuration.load()
         owner = ground.owner(settings)
@@ -71,7 +81,7 @@ def main() -> int:
                 raise GroundError(f"a supervisor runs already in {settings.home}") from None
             log.configure("supervisor", settings.log_level)
             leftovers.end(settings.home / "processes.json")
-            asyncio.run(run(settings))
+            asyncio.run(run(settings, guardian))
     except (GroundError, ValidationError, OSError, subprocess.CalledProcessError) as error:
         logging.getLogger(__name__).debug("cannot start", exc_info=True)
         print(error, file=sys.stderr)

@@ -22,7 +22,7 @@ _STOP_SECONDS = 10.0
 
 @contextmanager
 def scratch_postgres() -> Iterator[str]:
-    """The URL of an empty database in a server of its own, which is gone when the block ends."""
+    """The URL of an empty database in a server of its own, which is gone when the block ends (or this process)."""
     home = Path(tempfile.mkdtemp(prefix="celaje-scratch-"))
     try:
         settings = Settings(home=home)
@@ -32,7 +32,7 @@ def scratch_postgres() -> Iterator[str]:
         postgres.prepare()
         with (home / "logs" / "postgres.log").open("wb") as log:
             server = subprocess.Popen(
-                [*postgres.command(), "--fsync=off"],
+                ["setpriv", "--pdeathsig", "QUIT", *postgres.command(), "--fsync=off"],
                 stdout=log,
                 stderr=log,
                 cwd="/",

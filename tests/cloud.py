@@ -1,0 +1,136 @@
+"""A real cloud for tests, run by the supervisor that also runs it for users."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from controlplane.settings import Settings, child_environment
+from controlplane.supervise import control
+from controlplane.supervise.logfiles import LogFile
+
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account with its administrator's key."""
+
+    endpoint: str
+    id: str
+    access_key_id: str
+    secret_access_key: str
+
+    def client(self, service: str, region: str = "us-east-1", **options: Any) -> Any:
+        """A boto3 client; one attempt only, so that tests see every answer."""
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key,
+            config=Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=60),
+            **options,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What `celaje env` exports, for commands such as aws."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+
+class Cloud:
+    """A cloud in a folder of its own, on a free port."""
+
+    def __init__(self, home: Path, *, agent: bool) -> None:
+        self.home = home
+        self._agent = agent and os.geteuid() == 0
+
+    @property
+    def endpoint(self) -> str:
+        return str(self.status()["endpoint"])
+
+    def start(self, *, with_parent: bool = False, **settings: Any) -> None:
+        """Start it unless it runs, and wait until it answers. It ends with this process (or its parent)."""
+        with (self.home / "start.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self.running():
+                self._spawn(os.getppid() if with_parent else os.getpid(), settings)
+        self.wait_until(lambda: all(p["state"] in ("ready", "done") for p in self.processes() if p["name"] != "agent"))
+
+    def stop(self) -> None:
+        """Stop all its processes; nothing happens when it does not run."""
+        with contextlib.suppress(FileNotFoundError, ConnectionError, TimeoutError):
+            for _ in control.ask(self.home / "control.sock", "down", STOP_SECONDS):
+                pass
+        deadline = time.monotonic() + STOP_SECONDS
+        while (self.home / "control.sock").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def running(self) -> bool:
+        try:
+            self.status()
+        except (FileNotFoundError, ConnectionError):
+            return False
+        return True
+
+    def status(self) -> dict[str, Any]:
+        """What `celaje status --json` prints."""
+        return next(control.ask(self.home / "control.sock", "status", 5.0))
+
+    def processes(self) -> list[dict[str, Any]]:
+        return list(self.status()["processes"])
+
+    def process(self, name: str) -> dict[str, Any]:
+        """The status of one process."""
+        return next(process for process in self.processes() if process["name"] == name)
+
+    def wait_until(self, condition: Any, seconds: float = START_SECONDS) -> None:
+        """Wait until a function answers true. Raises AssertionError with the state of all processes."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with contextlib.suppress(FileNotFoundError, ConnectionError):
+                if condition():
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"not so after {seconds:.0f} s: {self._complaint()}")
+
+    def _complaint(self) -> str:
+        if not self.running():
+            return (self.home / "supervisor.log").read_text()[-2000:]
+        waiting = [process for process in self.processes() if process["state"] not in ("ready", "done")]
+        logs = [LogFile(self.home / "logs", process["name"], 0).tail(3) for process in waiting]
+        return "".join(f"\n{process}\n{chr(10).join(log)}" for process, log in zip(waiting, logs, strict=True))
+
+    def _spawn(self, guardian: int, settings: dict[str, Any]) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        chosen = Settings(home=self.home, listen=f"127.0.0.1:{port}", agent=self._agent, **settings)
+        with (self.home / "supervisor.log").open("ab") as log:
+            subprocess.Popen(
+                [sys.executable, "-m", "controlplane.supervise", "--with", str(guardian)],
+                env=child_environment(**chosen.environment()),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.wait_until(self.running)

@@ -1,0 +1,97 @@
+"""Fixtures that all tests share: a database, a running cloud, a fresh account."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from controlplane.state import migrate
+from controlplane.state.database import Database
+from controlplane.supervise.scratch import scratch_postgres
+from tests.cloud import Account, Cloud
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-machines", action="store_true", help="leave out tests that boot machines; no agent is started"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "machines: boots real machines, through an agent that needs root")
+    if not hasattr(config, "workerinput"):
+        config.cloud_home = tempfile.mkdtemp(prefix="celaje-test-")  # type: ignore[attr-defined]
+
+
+def pytest_configure_node(node: object) -> None:
+    """All xdist workers share one cloud."""
+    node.workerinput["cloud_home"] = node.config.cloud_home  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Also on Ctrl-C; when even this process is killed, the cloud notices and stops by itself."""
+    if not hasattr(config, "workerinput"):
+        home = Path(config.cloud_home)  # type: ignore[attr-defined]
+        Cloud(home, agent=False).stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--no-machines"):
+        for item in items:
+            if item.get_closest_marker("machines"):
+                item.add_marker(pytest.mark.skip(reason="--no-machines"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a Postgres of this test process; its database `celaje` is a template with the schema in it."""
+    import asyncio
+
+    with scratch_postgres() as url:
+        asyncio.run(migrate.upgrade(url))
+        yield url
+
+
+@pytest.fixture
+async def database_url(postgres: str) -> AsyncIterator[str]:
+    """URL of a fresh database with the schema in it."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    admin = await asyncpg.connect(postgres.replace("/celaje?", "/postgres?"))
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE celaje")
+    yield postgres.replace("/celaje?", f"/{name}?")
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A fresh database with the schema in it."""
+    database = await Database.open(database_url)
+    yield database
+    with contextlib.suppress(TimeoutError):
+        await database.close()
+
+
+@pytest.fixture(scope="session")
+def cloud(request: pytest.FixtureRequest) -> Cloud:
+    """A running cloud of its own, shared by all tests of this run."""
+    config = request.config
+    worker = getattr(config, "workerinput", None)
+    home = Path(worker["cloud_home"] if worker else config.cloud_home)  # type: ignore[attr-defined]
+    cloud = Cloud(home, agent=not config.getoption("--no-machines"))
+    cloud.start(with_parent=worker is not None)
+    return cloud
+
+
+@pytest.fixture
+def account(cloud: Cloud) -> Account:
+    """A fresh account; what one test makes, no other sees."""
+    return cloud.new_account()

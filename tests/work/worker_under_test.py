@@ -1,0 +1,23 @@
+"""A real Celery worker with one reconciler, which writes down that it ran: python -m tests.work.worker_under_test."""
+
+from __future__ import annotations
+
+import asyncio
+
+from controlplane import worker
+from controlplane.work.reconciler import Outcome, Run, reconciler
+
+
+@reconciler("test.slow")
+async def slow(run: Run, key: str) -> Outcome:
+    """Note the beginning, wait, note the end."""
+    async with run.step() as db:
+        await db.execute("INSERT INTO runs (key, what) VALUES ($1, 'begun')", key)
+    await asyncio.sleep(0.5)
+    async with run.step() as db:
+        await db.execute("INSERT INTO runs (key, what) VALUES ($1, 'ended')", key)
+    return None
+
+
+if __name__ == "__main__":
+    worker.main()
