@@ -35,6 +35,7 @@ from agents.runtime.identity import Identity
 from agents.runtime.keeper import Keeper
 from agents.runtime.ledger import Key, Ledger
 from agents.runtime.machine import MachineKeeper, Tools
+from agents.runtime.notify import keep_alive
 from agents.runtime.reporter import Reporter
 from agents.volumes.blobs import Blobs
 from agents.volumes.disks import Disks
@@ -93,6 +94,7 @@ class Agent:
             for key in list(self._ledger.keys()):
                 self._keep(key)
             tasks.create_task(self._poll())
+            tasks.create_task(keep_alive())
 
     def _build(self, runtime: Path) -> None:
         daemon = Daemon(self._home / "libvirt", runtime / "libvirt")
