@@ -1,4 +1,4 @@
-"""The ASGI application of a gateway worker: API calls go to the bare gateway, everything under `/_celaje/` to FastAPI."""
+"""The ASGI application of a gateway worker: API calls go to the bare gateway, `/_celaje/…` to FastAPI."""
 
 from __future__ import annotations
 

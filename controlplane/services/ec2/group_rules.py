@@ -81,18 +81,18 @@ async def _rules(ctx: Context, permission: Any, group: Any, *, egress: bool) -> 
     if permission.get("PrefixListIds"):
         raise InvalidParameterValue("This cloud has no prefix lists.", code="InvalidPrefixListID.NotFound")
     protocol, low, high = _ports(permission)
-    head = {"egress": egress, "protocol": protocol, "from_port": low, "to_port": high}
+    head = (egress, protocol, low, high)
     rules = [
-        Rule(**head, cidr=_cidr(item.get("CidrIp", "")), description=item.get("Description"))
+        Rule(*head, cidr=_cidr(item.get("CidrIp", "")), description=item.get("Description"))
         for item in permission.get("IpRanges") or ()
     ]
     rules += [
-        Rule(**head, cidr6=_cidr6(item.get("CidrIpv6", "")), description=item.get("Description"))
+        Rule(*head, cidr6=_cidr6(item.get("CidrIpv6", "")), description=item.get("Description"))
         for item in permission.get("Ipv6Ranges") or ()
     ]
     for pair in permission.get("UserIdGroupPairs") or ():
         source = await _source_group(ctx, pair, group)
-        rules.append(Rule(**head, source_group_id=source, description=pair.get("Description")))
+        rules.append(Rule(*head, source_group_id=source, description=pair.get("Description")))
     return rules
 
 

@@ -11,7 +11,8 @@ from controlplane.services.ec2 import addressing, tagging
 from controlplane.services.ec2.errors import InsufficientFreeAddressesInSubnet, InvalidParameterValue
 
 _INSERT = """
-INSERT INTO ec2_network_interfaces (id, account_id, region, vpc_id, subnet_id, zone, mac, address, description, group_ids)
+INSERT INTO ec2_network_interfaces
+    (id, account_id, region, vpc_id, subnet_id, zone, mac, address, description, group_ids)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (subnet_id, address) DO NOTHING RETURNING id
 """
 _ATTACH = """

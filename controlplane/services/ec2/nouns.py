@@ -11,13 +11,15 @@ from controlplane.core.errors import AwsError
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """One kind of resource: `resource` is its type in ARNs, `code` its part of error codes, `words` its name in texts."""
+    """One kind of resource: `resource` is its type in ARNs, `code` its part of error codes, `words` its name in
+    texts."""
 
     prefix: str
     resource: str
     code: str
     words: str
     table: str
+    key: str = "id"
 
     def missing(self, ids: Iterable[str]) -> AwsError:
         """What AWS says of ids that do not exist (or belong to somebody else)."""
@@ -46,6 +48,9 @@ GATEWAY = Noun("igw", "internet-gateway", "InvalidInternetGatewayID", "internetG
 ROUTE_TABLE = Noun("rtb", "route-table", "InvalidRouteTableID", "routeTable ID", "ec2_route_tables")
 VOLUME = Noun("vol", "volume", "InvalidVolume", "volume", "ec2_volumes")
 KEY_PAIR = Noun("key", "key-pair", "InvalidKeyPair", "key pair", "ec2_key_pairs")
+ADDRESS = Noun(
+    "eipalloc", "elastic-ip", "InvalidAllocationID", "allocation ID", "ec2_public_addresses", "allocation_id"
+)
 DHCP_OPTIONS = Noun("dopt", "dhcp-options", "InvalidDhcpOptionID", "dhcpOption ID", "ec2_dhcp_options")
 
 TAGGABLE = (
@@ -60,5 +65,6 @@ TAGGABLE = (
     VOLUME,
     KEY_PAIR,
     DHCP_OPTIONS,
+    ADDRESS,
 )
 BY_PREFIX = {noun.prefix: noun for noun in TAGGABLE}

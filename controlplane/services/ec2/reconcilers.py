@@ -76,7 +76,8 @@ async def _run(db: Unit, row: Any) -> Outcome:
 
 
 def _launching_since(row: Any) -> timedelta:
-    return datetime.now(UTC) - row["launched_at"]
+    since: datetime = row["launched_at"]
+    return datetime.now(UTC) - since
 
 
 async def _find_host(db: Unit, row: Any) -> str | None:

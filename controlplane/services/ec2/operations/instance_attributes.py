@@ -92,9 +92,7 @@ async def modify_instance_attribute(ctx: Context, request: ModifyInstanceAttribu
         await _set(ctx, row, stop_protected=_boolean(stop))
     elif behavior := _value(request, "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior"):
         if behavior not in ("stop", "terminate"):
-            raise InvalidParameterValue(
-                f"Value ({behavior}) for parameter InstanceInitiatedShutdownBehavior is invalid."
-            )
+            raise InvalidParameterValue(f"Value ({behavior}) for instanceInitiatedShutdownBehavior is invalid.")
         await _set(ctx, row, shutdown_behavior=behavior)
     elif type := _value(request, "InstanceType", "instanceType"):
         await _set_type(ctx, row, type)

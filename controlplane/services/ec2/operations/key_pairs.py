@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         CreateKeyPairRequestTypeDef,
         DeleteKeyPairRequestTypeDef,
         DescribeKeyPairsRequestTypeDef,
-        ImportKeyPairRequestTypeDef,
     )
 
 MAX_NAME = 255
@@ -58,9 +57,9 @@ async def create_key_pair(ctx: Context, request: CreateKeyPairRequestTypeDef) ->
 
 
 @operation("ImportKeyPair", on=on_key)
-async def import_key_pair(ctx: Context, request: ImportKeyPairRequestTypeDef) -> dict[str, Any]:
+async def import_key_pair(ctx: Context, request: Any) -> dict[str, Any]:
     """Keep the public half of a pair made elsewhere. Raises InvalidKey.Format, InvalidKeyPair.Duplicate."""
-    return await _store(ctx, request, keys.parse_public(bytes(request["PublicKeyMaterial"])))
+    return await _store(ctx, request, keys.parse_public(request["PublicKeyMaterial"]))
 
 
 async def _store(ctx: Context, request: Any, public: keys.PublicKey) -> dict[str, Any]:

@@ -15,8 +15,6 @@ from controlplane.services.ec2.nouns import BY_PREFIX, Noun
 
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import (
-        CreateTagsRequestTypeDef,
-        DeleteTagsRequestTypeDef,
         DescribeTagsRequestTypeDef,
     )
 
@@ -53,7 +51,7 @@ async def _require(ctx: Context, ids: Sequence[str]) -> None:
         noun = _noun(id)
         noun.check([id])
         found = await ctx.db.fetchval(
-            f"SELECT id FROM {noun.table} WHERE id = $1 AND account_id = $2 AND (region IS NULL OR region = $3)",
+            f"SELECT true FROM {noun.table} WHERE {noun.key} = $1 AND account_id = $2 AND (region IS NULL OR region = $3)",
             id,
             ctx.account_id,
             ctx.region,
@@ -63,9 +61,9 @@ async def _require(ctx: Context, ids: Sequence[str]) -> None:
 
 
 @operation("CreateTags", on=on_resources)
-async def create_tags(ctx: Context, request: CreateTagsRequestTypeDef) -> None:
+async def create_tags(ctx: Context, request: Any) -> None:
     """Set tags on up to 1,000 resources."""
-    tags = core_tags.to_dict(request["Tags"])  # type: ignore[arg-type]
+    tags = core_tags.to_dict(request["Tags"])
     core_tags.check(tags)
     await _require(ctx, request["Resources"])
     for existing in (await tagging.of(ctx, request["Resources"])).values():
@@ -74,7 +72,7 @@ async def create_tags(ctx: Context, request: CreateTagsRequestTypeDef) -> None:
 
 
 @operation("DeleteTags", on=on_resources)
-async def delete_tags(ctx: Context, request: DeleteTagsRequestTypeDef) -> None:
+async def delete_tags(ctx: Context, request: Any) -> None:
     """Take tags away: by key, by key and value, or all of them."""
     ids = list(request["Resources"])
     await _require(ctx, ids)
