@@ -51,7 +51,8 @@ async def _require(ctx: Context, ids: Sequence[str]) -> None:
         noun = _noun(id)
         noun.check([id])
         found = await ctx.db.fetchval(
-            f"SELECT true FROM {noun.table} WHERE {noun.key} = $1 AND account_id = $2 AND (region IS NULL OR region = $3)",
+            f"SELECT true FROM {noun.table} WHERE {noun.key} = $1 AND account_id = $2 "
+            "AND (region IS NULL OR region = $3)",
             id,
             ctx.account_id,
             ctx.region,
