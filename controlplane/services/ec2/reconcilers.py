@@ -69,7 +69,7 @@ async def _run(db: Unit, row: Any) -> Outcome:
             )
         return None
     if report.state == "stopped":
-        return await _shut_down_from_inside(db, row)
+        return await _shut_down_from_inside(db, row, report.reason)
     if report.state == "failed" and row["state"] == "pending" and _launching_since(row) > LAUNCH_PATIENCE:
         return await _give_up(db, row, "Server.InternalError", report.reason or "Internal error on launch")
     return Again(_WATCH_SECONDS)
@@ -129,10 +129,12 @@ async def _stay_stopped(db: Unit, row: Any) -> Outcome:
     return None
 
 
-async def _shut_down_from_inside(db: Unit, row: Any) -> Outcome:
-    code = "Client.InstanceInitiatedShutdown"
-    reason = {"reason_code": code, "reason_message": f"{code}: Instance initiated shutdown"}
-    if row["shutdown_behavior"] == "terminate":
+async def _shut_down_from_inside(db: Unit, row: Any, told: str | None) -> Outcome:
+    """The guest switched itself off, or its process died: `told` says which, as `Code: words`."""
+    message = told or "Client.InstanceInitiatedShutdown: Instance initiated shutdown"
+    code = message.partition(":")[0]
+    reason = {"reason_code": code, "reason_message": message}
+    if row["shutdown_behavior"] == "terminate" and code.startswith("Client."):
         await queries.set_state(db, row["id"], "shutting-down", goal="terminated", **reason)
     else:
         await queries.set_state(db, row["id"], "stopping", goal="stopped", **reason)
