@@ -12,6 +12,7 @@ from controlplane import settings as configuration
 from controlplane.access.authorize import Authorizer
 from controlplane.access.credentials import Authenticator
 from controlplane.access.principals import Principals
+from controlplane.access.recorder import Recorder
 from controlplane.core.context import Cloud
 from controlplane.engines.blobs.files import FileBlobs
 from controlplane.fleet.agents_api import FleetApi, router
@@ -75,7 +76,7 @@ class Application:
         self._stack.push_async_callback(database.close)
         sealer = Sealer(load_root_key(settings.root_key))
         listener = Listener(settings.database)
-        principals = Principals(database, listener)
+        principals = Principals(database, sealer, listener)
         waiting = Waiting(listener)
         listener.start()
         self._stack.push_async_callback(listener.stop)
@@ -85,11 +86,14 @@ class Application:
             settings.cache,
             {entry.model: entry.extra_protocols for entry in registry.services.values() if entry.extra_protocols},
         )
-        authorizer = Authorizer(database, principals, sealer)
+        recorder = Recorder(database)
+        recorder.start()
+        self._stack.push_async_callback(recorder.stop)
+        authorizer = Authorizer(principals, sealer, recorder)
         cloud = Cloud(settings.regions, settings.public_range)
         blobs = FileBlobs(settings.blobs)
         dispatcher = Dispatcher(registry, authorizer, {"blobs": blobs}, cloud)
-        authenticator = Authenticator(database, principals, sealer)
+        authenticator = Authenticator(principals, sealer, settings.regions)
         self._gateway = Gateway(Pipeline(database, dispatcher, authenticator), index)
         self._own = _own_application(
             database,
