@@ -77,6 +77,9 @@ class Application:
         sealer = Sealer(load_root_key(settings.root_key))
         listener = Listener(settings.database)
         principals = Principals(database, sealer, listener)
+        recorder = Recorder(database)
+        recorder.start()
+        self._stack.push_async_callback(recorder.stop)
         waiting = Waiting(listener)
         listener.start()
         self._stack.push_async_callback(listener.stop)
@@ -86,13 +89,10 @@ class Application:
             settings.cache,
             {entry.model: entry.extra_protocols for entry in registry.services.values() if entry.extra_protocols},
         )
-        recorder = Recorder(database)
-        recorder.start()
-        self._stack.push_async_callback(recorder.stop)
         authorizer = Authorizer(principals, sealer, recorder)
         cloud = Cloud(settings.regions, settings.public_range)
         blobs = FileBlobs(settings.blobs)
-        dispatcher = Dispatcher(registry, authorizer, {"blobs": blobs}, cloud)
+        dispatcher = Dispatcher(registry, authorizer, {"blobs": blobs, "sealing": sealer}, cloud)
         authenticator = Authenticator(principals, sealer, settings.regions)
         self._gateway = Gateway(Pipeline(database, dispatcher, authenticator), index)
         self._own = _own_application(

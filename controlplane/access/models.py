@@ -75,14 +75,14 @@ class Membership(Base):
 
 
 class ManagedPolicy(Base):
-    """A managed policy. `last_version` counts on, so that numbers are never given twice."""
+    """A managed policy; AWS's own have no account. `last_version` counts on: numbers are never given twice."""
 
     __tablename__ = "access_policies"
     __table_args__ = (Index("uq_access_policies_name", "account_id", text("lower(name)"), unique=True),)
 
     arn: Mapped[str] = mapped_column(Text, primary_key=True)
     id: Mapped[str] = mapped_column(Text, unique=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("access_accounts.id"))
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("access_accounts.id"))
     name: Mapped[str] = mapped_column(Text)
     path: Mapped[str] = mapped_column(Text)
     description: Mapped[str | None] = mapped_column(Text)

@@ -170,7 +170,8 @@ def _signature(
     headers = tuple(names.split(";"))
     if len(headers) > _MAX_SIGNED_HEADERS or not all(map(_HEADER_NAME.fullmatch, headers)):
         raise SignatureProblem("Authorization header has an invalid 'SignedHeaders' parameter.")
-    return Signature(*parts.groups(), timestamp, headers, signature, token, expires)
+    access_key_id, date, region, service, terminator = parts.groups()
+    return Signature(access_key_id, date, region, service, terminator, timestamp, headers, signature, token, expires)
 
 
 def unsigned_headers(request: HttpRequest, signature: Signature) -> list[str]:

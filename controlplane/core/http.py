@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class ChunkVerifier(Protocol):
+    """Checks the signatures of an aws-chunked body, chunk by chunk, in the order in which they come."""
+
+    def chunk(self, signature: str, data: bytes) -> bool: ...
+    def trailer(self, signature: str, trailer: bytes) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -20,6 +28,7 @@ class HttpRequest:
     headers: Mapping[str, str]
     body: bytes = b""
     stream: AsyncIterator[bytes] | None = None
+    chunk_verifier: ChunkVerifier | None = None
     client: str = "127.0.0.1"
     scheme: str = "http"
 

@@ -1,0 +1,166 @@
+"""May the caller do this? The only place that denies."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import orjson
+
+from controlplane.access import directory
+from controlplane.access.dialects import Dialect, Refusal, denial, dialect_of, refusal
+from controlplane.access.policy.decision import Decision, denial_message
+from controlplane.access.policy.evaluate import PolicySet, PrincipalPolicies, Question, Target, evaluate
+from controlplane.access.policy.parse import Policy, compile_policy
+from controlplane.access.policy.principals import ANONYMOUS, Caller, PrincipalKind
+from controlplane.access.principals import PrincipalGone, Principals
+from controlplane.access.recorder import Made, Recorder
+from controlplane.access.request_context import RequestContext, ResourceContext
+from controlplane.core.arn import Arn
+from controlplane.core.context import Context
+from controlplane.core.errors import AwsError
+from controlplane.core.operation import Resource
+from controlplane.core.principal import Principal
+from controlplane.state.sealing import Sealer
+from controlplane.wire.service import load
+
+MESSAGE = "authorization-message"
+_KINDS = {
+    "root": PrincipalKind.ROOT,
+    "user": PrincipalKind.USER,
+    "assumed-role": PrincipalKind.ASSUMED_ROLE,
+    "federated-user": PrincipalKind.FEDERATED_USER,
+    "service": PrincipalKind.SERVICE,
+}
+_SERVICE_LINKED = ":role/aws-service-role/"
+# Services whose resource policies are the only way in, even for their own account.
+_DELEGATING = frozenset({"kms"})
+
+
+class Authorizer:
+    """Asks the policy engine and raises what AWS would. One per process."""
+
+    def __init__(self, principals: Principals, sealer: Sealer, recorder: Recorder) -> None:
+        self._principals = principals
+        self._sealer = sealer
+        self._recorder = recorder
+
+    async def authorize(self, ctx: Context, action: str, resources: Sequence[Resource]) -> None:
+        """Return when the caller may do `action` on every one of the resources. Raises the family's denial.
+
+        The owner of a resource is the account of its ARN; where that has none (S3), `aws:ResourceAccount` among the
+        resource's conditions. A role's trust policy is given as the role's policy.
+        """
+        principal = ctx.principal
+        try:
+            policies = await self._principals.policies(principal)
+            tags = await self._principals.tags(principal)
+        except PrincipalGone as error:
+            raise refusal(_dialect(ctx), Refusal.UNKNOWN_KEY) from error
+        caller = caller_of(principal)
+        values = RequestContext(ctx, tags)
+        for resource in resources:
+            target = await self._target(ctx, action, resource)
+            question = Question(caller, action, target, ResourceContext(values, resource, action))
+            self._decide(ctx, question, policies)
+        if principal.access_key_id is not None and ctx.facts.get("use-noted") is None:
+            ctx.facts["use-noted"] = True
+            issuer = principal.session.get("issuer_id", "")
+            if issuer or not principal.session:
+                self._recorder.used(principal.access_key_id, issuer, ctx.region, ctx.service)
+
+    async def pass_role(self, ctx: Context, role_arn: str, service: str) -> None:
+        """Check `iam:PassRole` on a role for a service, and that the role trusts it. Raises the denial."""
+        action = "iam:PassRole"
+        found = await directory.role(ctx.db, role_arn)
+        owner = _account_of(role_arn) or ctx.account_id
+        conditions = {"iam:PassedToService": service}
+        tags = dict(found["tags"]) if found is not None and owner == ctx.account_id else {}
+        await self.authorize(ctx, action, [Resource(role_arn, tags, conditions=conditions)])
+        if owner != ctx.account_id:
+            raise denial(_dialect(ctx), ctx.service, "Cross-account pass role is not allowed.")
+        if found is None or not directory.trusts_service(found, service):
+            raise AwsError(f"The role {role_arn} cannot be assumed by {service}.", code="InvalidParameterValue")
+
+    async def _target(self, ctx: Context, action: str, resource: Resource) -> Target:
+        owner = _account_of(resource.arn) or str(resource.conditions.get("aws:ResourceAccount", ctx.account_id))
+        organization = await self._principals.organization(owner)
+        policy = None
+        if resource.policy is not None:
+            document = orjson.dumps(resource.policy).decode()
+            policy = PolicySet([_compiled(document, f"policy of {resource.arn}")])
+        service = action.partition(":")[0]
+        trust = service == "sts" and policy is not None
+        delegates = trust or (policy is not None and service in _DELEGATING)
+        return Target(resource.arn, owner, policy, organization.resource_control, trust, delegates)
+
+    def _decide(self, ctx: Context, question: Question, policies: PrincipalPolicies) -> None:
+        decision = evaluate(question, policies)
+        made = Made(
+            ctx.request_id, datetime.now(UTC), ctx.account_id or question.target.account, question, policies, decision
+        )
+        self._recorder.decided(made)
+        if not decision.allowed:
+            raise self._denial(ctx, question, decision)
+
+    def _denial(self, ctx: Context, question: Question, decision: Decision) -> AwsError:
+        dialect = _dialect(ctx)
+        shown = "" if question.target.arn == "*" and dialect is Dialect.EC2 else question.target.arn
+        message = denial_message(question.caller, question.action, shown, decision)
+        if dialect is Dialect.EC2:
+            message = (
+                f"You are not authorized to perform this operation. {message}. "
+                f"Encoded authorization failure message: {self._encoded(question, decision)}"
+            )
+        return denial(dialect, ctx.service, message)
+
+    def _encoded(self, question: Question, decision: Decision) -> str:
+        """The details, sealed, for `sts:DecodeAuthorizationMessage`."""
+        statement = decision.statement
+        content = {
+            "allowed": False,
+            "explicitDeny": decision.explicit,
+            "matchedStatements": {
+                "items": [] if statement is None else [{"statementId": statement.sid, "effect": "DENY"}]
+            },
+            "failures": {"items": []},
+            "context": {
+                "principal": {"id": question.context.get("aws:userid", ""), "arn": question.caller.arn},
+                "action": question.action,
+                "resource": question.target.arn,
+                "conditions": {"items": []},
+            },
+        }
+        sealed = self._sealer.seal(MESSAGE, orjson.dumps(content), question.caller.account)
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def caller_of(principal: Principal) -> Caller:
+    """The principal as policies see it."""
+    if principal.kind == "anonymous":
+        return ANONYMOUS
+    issuer = principal.session.get("issuer_arn", "")
+    return Caller(_KINDS[principal.kind], principal.arn, principal.account_id, issuer, _SERVICE_LINKED in issuer)
+
+
+def _account_of(arn: str) -> str:
+    try:
+        return Arn.parse(arn).account
+    except ValueError:
+        return ""
+
+
+@lru_cache(maxsize=4096)
+def _compiled(document: str, name: str) -> Policy:
+    return compile_policy(document, name)
+
+
+def _dialect(ctx: Context) -> Dialect:
+    return dialect_of(ctx.service, _protocol_of(ctx.service))
+
+
+@lru_cache(maxsize=512)
+def _protocol_of(service: str) -> str:
+    return load(service).protocols[0]

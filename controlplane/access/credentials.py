@@ -1,0 +1,195 @@
+"""Who sent a request: checks its signature and finds the principal.
+
+As at AWS, a signature is good for 15 minutes around its time, so within that window a captured request can be sent
+again; what must not happen twice is guarded by client tokens and constraints, and TLS keeps requests from capture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Collection
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from controlplane.access import keys, sessions, sigv4
+from controlplane.access.dialects import Dialect, Refusal, dialect_of, refusal
+from controlplane.access.principals import Credential, Principals
+from controlplane.access.sigv4 import Signature
+from controlplane.core.http import HttpRequest
+from controlplane.core.principal import ANONYMOUS, Principal
+from controlplane.state.sealing import Sealer, SealError
+
+if TYPE_CHECKING:
+    from controlplane.wire.route import Route
+
+SKEW = 15 * 60
+_TOKENS = 4096
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SIGNED_STREAMS = ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
+_UNSIGNED_STREAM = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+_UNREADABLE = {
+    sigv4.TwoSchemes: Refusal.TWO_SCHEMES,
+    sigv4.UnsupportedScheme: Refusal.UNSUPPORTED,
+    sigv4.BadQueryParameter: Refusal.BAD_QUERY,
+}
+
+
+class Authenticator:
+    """Turns a signed request into its principal. `regions` are those that may be signed for."""
+
+    def __init__(
+        self,
+        principals: Principals,
+        sealer: Sealer,
+        regions: Collection[str],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._principals = principals
+        self._sealer = sealer
+        self._regions = frozenset(regions)
+        self._clock = clock
+        self._sessions: OrderedDict[tuple[str, str], Credential] = OrderedDict()
+
+    async def authenticate(self, request: HttpRequest, route: Route) -> Principal:
+        """The caller, ANONYMOUS for an unsigned S3 request. Raises AwsError in the words of the route's family."""
+        dialect = dialect_of(route.service.name, route.protocol)
+        try:
+            signature = sigv4.read(request)
+        except sigv4.SignatureProblem as problem:
+            raise refusal(dialect, _UNREADABLE.get(type(problem), Refusal.UNREADABLE), str(problem)) from problem
+        if signature is None:
+            if dialect is Dialect.S3:
+                return ANONYMOUS
+            raise refusal(dialect, Refusal.MISSING)
+        self._check_scope(signature, route.service.signing_name, dialect)
+        self._check_time(signature, dialect)
+        if unsigned := sigv4.unsigned_headers(request, signature):
+            raise refusal(dialect, Refusal.UNSIGNED_HEADERS, _not_signed(unsigned))
+        credential = await self._credential(signature, dialect)
+        self._check_signature(request, signature, credential, dialect)
+        return credential.principal
+
+    def _check_scope(self, signature: Signature, service: str, dialect: Dialect) -> None:
+        problem = ""
+        if signature.terminator != sigv4.TERMINATOR:
+            problem = (
+                f"Credential should be scoped with a valid terminator: 'aws4_request', not '{signature.terminator}'. "
+            )
+        elif signature.service != service:
+            problem = f"Credential should be scoped to correct service: '{service}'. "
+        elif signature.region not in self._regions:
+            problem = "Credential should be scoped to a valid region. "
+        elif signature.date != signature.timestamp[:8]:
+            problem = (
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+                f"'{signature.date}' != '{signature.timestamp[:8]}', from '{signature.timestamp}'."
+            )
+        if problem:
+            raise refusal(dialect, Refusal.WRONG_SCOPE, problem)
+
+    def _check_time(self, signature: Signature, dialect: Dialect) -> None:
+        try:
+            signed_at = datetime.strptime(signature.timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+        except ValueError as error:
+            message = f"Date must be in ISO-8601 'basic format'. Got '{signature.timestamp}'."
+            raise refusal(dialect, Refusal.UNREADABLE, message) from error
+        now = self._clock()
+        oldest = now - (SKEW if signature.expires is None else signature.expires)
+        if signed_at < oldest:
+            why = Refusal.EXPIRED_URL if signature.presigned else Refusal.SKEWED
+            message = (
+                f"Signature expired: {signature.timestamp} is now earlier than {_basic(oldest)} "
+                f"({_basic(now)} - 15 min.)"
+            )
+            raise refusal(dialect, why, message)
+        if signed_at > now + SKEW:
+            why = Refusal.EARLY_URL if signature.presigned else Refusal.SKEWED
+            message = (
+                f"Signature not yet current: {signature.timestamp} is still later than {_basic(now + SKEW)} "
+                f"({_basic(now)} + 15 min.)"
+            )
+            raise refusal(dialect, why, message)
+
+    async def _credential(self, signature: Signature, dialect: Dialect) -> Credential:
+        if signature.token is not None:
+            return self._session(signature.access_key_id, signature.token, dialect)
+        if signature.access_key_id.startswith(keys.TEMPORARY):
+            raise refusal(dialect, Refusal.UNKNOWN_KEY)
+        found = await self._principals.credential(signature.access_key_id)
+        if found is None:
+            raise refusal(dialect, Refusal.UNKNOWN_KEY)
+        return found
+
+    def _session(self, access_key_id: str, token: str, dialect: Dialect) -> Credential:
+        known = access_key_id, token
+        credential = self._sessions.get(known)
+        if credential is None:
+            try:
+                principal = sessions.open_token(self._sealer, access_key_id, token)
+            except SealError as error:
+                raise refusal(dialect, Refusal.BAD_TOKEN) from error
+            credential = Credential(principal, sessions.secret_of(self._sealer, access_key_id))
+            if len(self._sessions) >= _TOKENS:
+                self._sessions.popitem(last=False)
+            self._sessions[known] = credential
+        if sessions.is_expired(credential.principal, self._clock()):
+            raise refusal(dialect, Refusal.EXPIRED_TOKEN)
+        return credential
+
+    def _check_signature(
+        self, request: HttpRequest, signature: Signature, credential: Credential, dialect: Dialect
+    ) -> None:
+        payload = _payload_hash(request, signature, dialect)
+        key = credential.signing_key(signature.date, signature.region, signature.service)
+        expected = sigv4.sign(key, signature, sigv4.canonical_request(request, signature, payload))
+        if not sigv4.equal(expected, signature.signature):
+            raise refusal(dialect, Refusal.MISMATCH)
+        if payload in _SIGNED_STREAMS:
+            request.chunk_verifier = sigv4.ChunkSignatures(key, signature)
+        elif request.stream is not None and _SHA256.fullmatch(payload):
+            request.stream = _hashed(request.stream, payload, dialect)
+
+
+def _payload_hash(request: HttpRequest, signature: Signature, dialect: Dialect) -> str:
+    """What stands for the body in the canonical request.
+
+    Only S3 lets clients leave the body out of the signature; elsewhere a header that says otherwise is not believed.
+    """
+    claimed = request.headers.get("x-amz-content-sha256")
+    if dialect is Dialect.S3:
+        if claimed is None:
+            if signature.presigned:
+                return sigv4.UNSIGNED_PAYLOAD
+            raise refusal(dialect, Refusal.NO_PAYLOAD_HASH)
+        if claimed in (sigv4.UNSIGNED_PAYLOAD, _UNSIGNED_STREAM, *_SIGNED_STREAMS):
+            return claimed
+    if request.stream is not None:
+        if claimed is None or not (_SHA256.fullmatch(claimed) or claimed in (sigv4.UNSIGNED_PAYLOAD, *_SIGNED_STREAMS)):
+            raise refusal(dialect, Refusal.NO_PAYLOAD_HASH)
+        return claimed
+    computed = hashlib.sha256(request.body).hexdigest() if request.body else sigv4.EMPTY_HASH
+    if dialect is Dialect.S3 and claimed is not None and not hmac.compare_digest(claimed.encode(), computed.encode()):
+        raise refusal(dialect, Refusal.PAYLOAD_MISMATCH)
+    return computed
+
+
+async def _hashed(stream: AsyncIterator[bytes], expected: str, dialect: Dialect) -> AsyncIterator[bytes]:
+    """A streamed body whose hash is checked at its end; nothing of it may be kept when this raises."""
+    digest = hashlib.sha256()
+    async for chunk in stream:
+        digest.update(chunk)
+        yield chunk
+    if not hmac.compare_digest(digest.hexdigest(), expected):
+        raise refusal(dialect, Refusal.PAYLOAD_MISMATCH)
+
+
+def _basic(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _not_signed(names: list[str]) -> str:
+    return f"There were headers present in the request which were not signed: {', '.join(names)[:200]}"

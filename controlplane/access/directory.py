@@ -1,0 +1,62 @@
+"""What other parts of the cloud may ask about identities, without going through IAM's API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from controlplane.access import queries
+from controlplane.access.policy.evaluate import NO_POLICIES, PolicySet, PrincipalPolicies, Question, Target, evaluate
+from controlplane.access.policy.parse import compile_policy
+from controlplane.access.policy.principals import Caller, PrincipalKind
+from controlplane.access.sessions import TemporaryCredentials, issue_for_role, starting
+from controlplane.core.arn import Arn
+from controlplane.state.sealing import Sealer
+
+ASSUME_ROLE = "sts:AssumeRole"
+
+
+async def instance_profile(db: queries.Reader, account_id: str, name: str) -> Any:
+    """An instance profile: `id`, `arn`, `name`, `role_name` and `role_arn` (null without a role). None if missing."""
+    return await queries.instance_profile(db, account_id, name)
+
+
+async def role(db: queries.Reader, role_arn: str) -> Any:
+    """A role by its ARN, path included; None if there is none."""
+    try:
+        parsed = Arn.parse(role_arn)
+    except ValueError:
+        return None
+    kind, _, name = parsed.resource.rpartition("/")
+    if parsed.service != "iam" or not (kind == "role" or kind.startswith("role/")):
+        return None
+    found = await queries.role(db, parsed.account, name)
+    return found if found is not None and role_arn == role_arn_of(found) else None
+
+
+def role_arn_of(row: Any) -> str:
+    """The ARN of a role's row."""
+    return f"arn:aws:iam::{row['account_id']}:role{row['path']}{row['name']}"
+
+
+def trusts_service(role_row: Any, service: str) -> bool:
+    """Whether a role's trust policy lets a service, such as `ec2.amazonaws.com`, assume it."""
+    arn = role_arn_of(role_row)
+    policy = PolicySet([compile_policy(role_row["trust_policy"], arn)])
+    target = Target(arn, role_row["account_id"], policy, trust=True, delegates=True)
+    caller = Caller(PrincipalKind.SERVICE, service, "")
+    return evaluate(Question(caller, ASSUME_ROLE, target), PrincipalPolicies(NO_POLICIES)).allowed
+
+
+async def credentials_for_service(
+    db: queries.Reader, sealer: Sealer, account_id: str, role_name: str, service: str, session_name: str, seconds: int
+) -> TemporaryCredentials | None:
+    """Credentials of a role for a service that acts for its owner, as an instance profile hands them out.
+
+    None when the role is gone or does not trust the service.
+    """
+    found = await queries.role(db, account_id, role_name)
+    if found is None or not trusts_service(found, service):
+        return None
+    session = starting(seconds, issuer_arn=role_arn_of(found), issuer_id=found["id"], tags=dict(found["tags"]))
+    credentials, _, _ = issue_for_role(sealer, found, session_name, session)
+    return credentials

@@ -1,0 +1,184 @@
+"""Writes down, behind the requests, what was decided and which keys were used.
+
+Every denial is kept, allowances as far as a budget goes; both wait in memory for half a second, so that the hot path
+never waits for the disk. What is lost with a killed worker is a note, never an effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from controlplane.access.policy.decision import Decision
+from controlplane.access.policy.evaluate import PolicySet, PrincipalPolicies, Question
+from controlplane.core.errors import ServiceUnavailable
+from controlplane.state.database import Database
+
+log = logging.getLogger("celaje.access")
+
+_PAUSE = 0.5
+_WAITING = 10_000
+_ALLOWED_PER_FLUSH = 25
+_BATCH = 500
+_KEEP = "7 days"
+_FLUSHES_PER_CLEANING = 1200
+
+_INSERT = """
+INSERT INTO access_decisions (request_id, at, account_id, principal, action, resource, allowed, details)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+_USED = """
+UPDATE access_keys SET last_used_at = $2, last_used_region = $3, last_used_service = $4 WHERE id = $1
+"""
+_ROLE_USED = "UPDATE access_identities SET last_used_at = $2, last_used_region = $3 WHERE id = $1"
+_CLEAN = f"DELETE FROM access_decisions WHERE at < now() - interval '{_KEEP}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A decision as it was made; what is written of it is worked out later."""
+
+    request_id: str
+    at: datetime
+    account_id: str
+    question: Question
+    policies: PrincipalPolicies
+    decision: Decision
+
+
+class Recorder:
+    """One per process. `start` and `stop` by its owner; what waits is written at `stop`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[Made] = deque(maxlen=_WAITING)
+        self._allowed = 0
+        self._keys: dict[str, tuple[datetime, str, str]] = {}
+        self._roles: dict[str, tuple[datetime, str]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def decided(self, made: Made) -> None:
+        """Keep a decision."""
+        if made.decision.allowed:
+            if self._allowed >= _ALLOWED_PER_FLUSH:
+                return
+            self._allowed += 1
+        self._waiting.append(made)
+
+    def used(self, access_key_id: str, issuer_id: str, region: str, service: str) -> None:
+        """Note the use of a long-term key, or of a role where `issuer_id` is given."""
+        now = datetime.now(UTC)
+        if issuer_id:
+            self._roles[issuer_id] = now, region
+        else:
+            self._keys[access_key_id] = now, region, service
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self.flush()
+
+    async def _run(self) -> None:
+        flushes = 0
+        while True:
+            await asyncio.sleep(_PAUSE)
+            await self.flush()
+            flushes += 1
+            if flushes % _FLUSHES_PER_CLEANING == 0:
+                await self._write([(_CLEAN, [()])])
+
+    async def flush(self) -> None:
+        """Write what waits. When Postgres is away it is dropped: the log says so."""
+        made = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+        keys, self._keys = self._keys, {}
+        roles, self._roles = self._roles, {}
+        self._allowed = 0
+        statements: list[tuple[str, list[tuple[Any, ...]]]] = [
+            (_INSERT, [_row(item) for item in made]),
+            (_USED, [(id, *use) for id, use in sorted(keys.items())]),
+            (_ROLE_USED, [(id, *use) for id, use in sorted(roles.items())]),
+        ]
+        await self._write([(sql, rows) for sql, rows in statements if rows])
+
+    async def _write(self, statements: list[tuple[str, list[tuple[Any, ...]]]]) -> None:
+        if not statements:
+            return
+        try:
+            async with self._database.unit() as db:
+                for sql, rows in statements:
+                    await db.executemany(sql, rows)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ServiceUnavailable) as error:
+            log.warning("%d notes of decisions and uses were dropped: %r", sum(len(r) for _, r in statements), error)
+
+
+def _row(made: Made) -> tuple[Any, ...]:
+    question = made.question
+    return (
+        made.request_id,
+        made.at,
+        made.account_id,
+        question.caller.arn or "anonymous",
+        question.action,
+        question.target.arn,
+        made.decision.allowed,
+        details_of(made),
+    )
+
+
+def details_of(made: Made) -> dict[str, Any]:
+    """Everything that `celaje explain` tells: the policies asked, the deciding statement, the condition values."""
+    statement, policies = made.decision.statement, made.policies
+    return {
+        "reason": made.decision.reason(made.question.action),
+        "kind": made.decision.kind,
+        "statement": None
+        if statement is None
+        else {"policy": statement.policy, "sid": statement.sid, "index": statement.index, "allow": statement.allow},
+        "owner": made.question.target.account,
+        "policies": {
+            kind: [policy.name for policy in asked.policies] for kind, asked in _asked(made.question, policies)
+        },
+        "conditions": _condition_values(made.question, policies),
+    }
+
+
+def _asked(question: Question, policies: PrincipalPolicies) -> list[tuple[str, PolicySet]]:
+    levels = [
+        (f"service control policy, level {n}", level) for n, level in enumerate(policies.service_control, start=1)
+    ]
+    levels += [
+        (f"resource control policy, level {n}", level)
+        for n, level in enumerate(question.target.resource_control, start=1)
+    ]
+    rest = [
+        (question.resource_kind.value, question.target.policy),
+        ("identity-based policy", policies.identity),
+        ("permissions boundary", policies.boundary),
+        ("session policy", policies.session),
+    ]
+    return levels + [(kind, asked) for kind, asked in rest if asked is not None]
+
+
+def _condition_values(question: Question, policies: PrincipalPolicies) -> dict[str, Any]:
+    """The request's values of the keys that the statements about this action ask for; null where it had none."""
+    action = question.action.lower()
+    keys = {
+        condition.key
+        for _, asked in _asked(question, policies)
+        for statements in asked.covering(action)
+        for statement in statements
+        for condition in statement.conditions
+    }
+    return {key: question.context.get(key.lower()) for key in sorted(keys)[:100]}
