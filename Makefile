@@ -48,7 +48,7 @@ migration: install-test  ## NAME='what changes': write the next migration from t
 	@$(VENV)/bin/celaje migration "$(NAME)" && $(VENV)/bin/ruff check -q --fix controlplane/state && $(VENV)/bin/ruff format -q controlplane/state
 
 docs: install  ## write the generated pages of docs/reference
-	@$(VENV)/bin/python -m docs.reference.generate
+	@$(VENV)/bin/python docs/reference/generate.py
 
 constraints: install-test  ## pin what is installed now
 	@{ echo '# The exact version of everything that is installed, tests included. Written by `make constraints`.'; \

@@ -77,9 +77,6 @@ class Application:
         sealer = Sealer(load_root_key(settings.root_key))
         listener = Listener(settings.database)
         principals = Principals(database, sealer, listener)
-        recorder = Recorder(database)
-        recorder.start()
-        self._stack.push_async_callback(recorder.stop)
         waiting = Waiting(listener)
         listener.start()
         self._stack.push_async_callback(listener.stop)
@@ -89,6 +86,9 @@ class Application:
             settings.cache,
             {entry.model: entry.extra_protocols for entry in registry.services.values() if entry.extra_protocols},
         )
+        recorder = Recorder(database)
+        recorder.start()
+        self._stack.push_async_callback(recorder.stop)
         authorizer = Authorizer(principals, sealer, recorder)
         cloud = Cloud(settings.regions, settings.public_range)
         blobs = FileBlobs(settings.blobs)

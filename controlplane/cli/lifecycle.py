@@ -12,7 +12,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from controlplane.cli.application import Failure, Home, application, errors, load_settings, output, status_of
-from controlplane.settings import Settings, child_environment
+from controlplane.settings import Settings, child_environment, notify_socket
 from controlplane.supervise import control
 from controlplane.supervise.logfiles import LogFile
 
@@ -40,6 +40,8 @@ def _start(settings: Settings, *, foreground: bool) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "controlplane.supervise"]
     environment = child_environment(**settings.environment())
     if foreground:
+        if (notify := notify_socket()) is not None:
+            environment["NOTIFY_SOCKET"] = notify
         os.execve(command[0], command, environment)  # noqa: S606
     try:
         settings.logs.mkdir(parents=True, exist_ok=True)

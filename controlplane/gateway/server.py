@@ -12,6 +12,7 @@ from controlplane.core.ids import request_id as new_request_id
 from controlplane.gateway.exchange import Exchange
 from controlplane.gateway.pipeline import Pipeline
 from controlplane.wire.encode import encode_error
+from controlplane.wire.form import body_names_action
 from controlplane.wire.index import Index
 from controlplane.wire.route import identify
 
@@ -62,7 +63,7 @@ class Gateway:
     async def _answer(self, exchange: Exchange, receive: Receive) -> HttpResponse:
         request = exchange.request
         try:
-            if _names_operation_in_body(request):
+            if body_names_action(request):
                 request.body = await _read_body(request, receive)
                 exchange.route = identify(request, self._index)
             else:
@@ -75,12 +76,6 @@ class Gateway:
         except AwsError as error:
             return encode_error(getattr(error, "route", None) or exchange.route, error, exchange.request_id)
         return await self._pipeline.answer(exchange)
-
-
-def _names_operation_in_body(request: HttpRequest) -> bool:
-    return request.method == "POST" and request.headers.get("content-type", "").startswith(
-        "application/x-www-form-urlencoded"
-    )
 
 
 def _request(scope: Scope) -> HttpRequest:

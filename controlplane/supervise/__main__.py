@@ -54,7 +54,7 @@ async def run(settings: Settings, guardian: int | None) -> None:
     if guardian is not None:
         loop.add_reader(os.pidfd_open(guardian), supervisor.stopping.set)
     server = await control.serve(settings.home / "control.sock", supervisor)
-    sign_of_life = asyncio.create_task(keep_alive())
+    sign_of_life = asyncio.create_task(_keep_alive(supervisor))
     try:
         await supervisor.run()
     finally:
@@ -62,6 +62,11 @@ async def run(settings: Settings, guardian: int | None) -> None:
         server.close()
         (settings.home / "control.sock").unlink(missing_ok=True)
         listening.close()
+
+
+async def _keep_alive(supervisor: Supervisor) -> None:
+    await supervisor.started.wait()
+    await keep_alive()
 
 
 def main() -> int:

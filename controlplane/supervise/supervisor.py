@@ -29,6 +29,8 @@ class Supervisor:
         self._listeners: set[Callable[[], None]] = set()
         self.stopping = asyncio.Event()
         """Set when somebody asks the cloud to stop."""
+        self.started = asyncio.Event()
+        """Set when every process has been ready once."""
 
     def _process(self, spec: Spec) -> Process:
         return Process(
@@ -80,6 +82,7 @@ class Supervisor:
                 process.start()
             for process in stage:
                 await process.ready.wait()
+        self.started.set()
         log.info("the cloud is ready at %s", self._settings.endpoint)
 
     async def _stop(self) -> None:

@@ -17,6 +17,7 @@ from controlplane.wire.protocols.query_input import Ec2Input, QueryInput
 from controlplane.wire.protocols.rest_input import rest_decoder
 from controlplane.wire.route import Route
 from controlplane.wire.service import Operation
+from controlplane.wire.validate import validate
 
 Decoder = Callable[[Route, HttpRequest, Limits], dict[str, Any]]
 
@@ -33,6 +34,7 @@ def decode(route: Route, request: HttpRequest, limits: Limits = DEFAULT_LIMITS) 
         parameters: dict[str, Any] = decoder(route, request, limits)
     except Malformed as problem:
         raise wording.malformed(operation.service, route.protocol, problem) from problem
+    validate(route, parameters)
     return parameters
 
 

@@ -51,6 +51,8 @@ class Index:
         self.by_endpoint_prefix: dict[str, Facts] = {}
         for name, row in content["services"].items():
             self._add(self._facts(name, row))
+        for sharing in self.by_signing_name.values():
+            sharing.sort(key=lambda facts: _preference(facts.name))
         for alias, name in _ALIASES.items():
             self.by_signing_name.setdefault(alias, [self.services[name]])
         self._query_operations: Mapping[str, list[str]] = content["query_operations"]

@@ -89,7 +89,8 @@ class _Node:
 
 
 class PathTree:
-    """The paths of one API as a tree of segments; literal segments win over labels, labels over greedy ones."""
+    """The paths of one API as a tree of segments; literal segments win over labels, labels over greedy ones,
+    and of these the one that is followed by more."""
 
     def __init__(self, description: Mapping[str, Any]) -> None:
         self._root = _Node()
@@ -131,6 +132,7 @@ class PathTree:
                 node = node.literals.setdefault(segment, _Node())
             elif match[2]:
                 node.greedy.setdefault(tuple(segments[position + 1 :]), []).append(binding)
+                node.greedy = dict(sorted(node.greedy.items(), key=lambda item: -len(item[0])))
                 return
             else:
                 node.label = node.label or _Node()

@@ -230,11 +230,11 @@ def _service_of_path(
     rest = [facts for facts in candidates if facts.protocols[0] in _REST]
     if len(candidates) == 1 or not rest:
         return None
-    # A bucket may be called "v20180820": S3 Control's requests always carry the account's id.
-    if rest[0].signing_name == "s3" and "x-amz-account-id" not in headers:
-        return index.services["s3"]
-    if rest[0].signing_name == "s3":
-        rest = [index.services["s3control"], index.services["s3"]]
+    if rest[0].name == "s3":
+        # A bucket may be called "v20180820", but S3 Control's requests name an account or an outpost.
+        if "x-amz-account-id" not in headers and "x-amz-outpost-id" not in headers:
+            return rest[0]
+        rest.reverse()
     return index.by_path(rest, method, segments, query, headers) or rest[0]
 
 

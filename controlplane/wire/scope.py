@@ -61,10 +61,11 @@ def host_facts(host: str, index: Index, endpoint_hosts: Sequence[str]) -> HostFa
     if s3 is not None:
         region = next((label for label in labels[s3:] if _REGION.fullmatch(label)), None)
         return HostFacts("s3", region, ".".join(name.split(".")[:s3]) or None)
-    for length in (3, 2, 1):
-        prefix = ".".join(labels[:length])
-        if prefix in index.by_endpoint_prefix and len(labels) > length:
-            region = labels[length] if _REGION.fullmatch(labels[length]) else None
+    # Some operations put a label before the endpoint, such as S3 Control's account id.
+    for start, end in ((0, 3), (0, 2), (0, 1), (1, 4), (1, 3), (1, 2)):
+        prefix = ".".join(labels[start:end])
+        if prefix in index.by_endpoint_prefix and len(labels) > end:
+            region = labels[end] if _REGION.fullmatch(labels[end]) else None
             return HostFacts(prefix, region)
     for endpoint in endpoint_hosts:
         if name.lower().endswith(f".{endpoint}"):

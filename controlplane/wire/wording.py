@@ -7,7 +7,7 @@ framework that answers for most JSON APIs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -42,6 +42,10 @@ class Violation:
     location: str | None = None
     """Where the top-level member stands in a REST request: `header`, `querystring`, `uri`, or None for the body."""
     wire_name: str = ""
+
+    def at(self, location: str, wire_name: str) -> Violation:
+        """The same violation, of a member bound to a place outside the body."""
+        return replace(self, location=location, wire_name=wire_name)
 
 
 def short(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -54,16 +55,22 @@ def from_prepared(request: Any, signed_as: str | None) -> HttpRequest:
 def parse(operation: Operation, response: HttpResponse, protocol: str, shape: Any = None) -> dict[str, Any]:
     """What botocore's parser makes of a response."""
     assert isinstance(response.body, bytes)
+    # As botocore's HTTP layer does, hand a payload that streams over unread.
+    streams = shape is None and operation.model.has_streaming_output
     found = create_parser(protocol).parse(
         {
             "headers": HeadersDict(response.headers),
             "status_code": response.status,
-            "body": response.body,
+            "body": BytesIO(response.body) if streams else response.body,
             "context": {"operation_name": operation.name},
         },
         shape if shape is not None else operation.output_shape,
     )
-    return {name: value for name, value in found.items() if name not in _BOTOCORE_ONLY}
+    return {
+        name: value.read() if isinstance(value, BytesIO) else value
+        for name, value in found.items()
+        if name not in _BOTOCORE_ONLY
+    }
 
 
 def query_string(pairs: dict[str, str]) -> bytes:

@@ -35,6 +35,8 @@ def rest_encoder(operation: Operation, protocol: str) -> Callable[[Result, str],
     write_body = _body_writer(operation, shape, protocol)
     id_header = "x-amz-request-id" if operation.service.name == "s3" else "x-amzn-RequestId"
     title = shape.name if shape is not None else operation.name
+    # An operation that answers with a stored object says itself what type that has.
+    binds_type = any(m.serialization.get("name", "").lower() == "content-type" for m in members.values())
 
     def encode(result: Result, request_id: str) -> HttpResponse:
         found: Headers = {id_header: request_id}
@@ -45,7 +47,7 @@ def rest_encoder(operation: Operation, protocol: str) -> Callable[[Result, str],
                 headers[name](value, found)
         status = result.get(status_member) if status_member else None
         content_type, body = write_body(result)
-        if content_type and not any(name.lower() == "content-type" for name in found):
+        if content_type and not binds_type:
             found["Content-Type"] = content_type
         return HttpResponse(status or operation.status, found, body)
 

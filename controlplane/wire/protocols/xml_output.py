@@ -148,9 +148,6 @@ def _with_attributes(opening: str, end: str, attributes: Mapping[str, str], cont
         append(opening)
         for member, attribute in attributes.items():
             if value.get(member) is not None:
-                prefix = attribute.partition(":")[0] if ":" in attribute else ""
-                if prefix == "xsi":
-                    append(' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"')
                 append(f' {attribute}="{escape(str(value[member]))}"')
         append(">")
         content(append, value)
