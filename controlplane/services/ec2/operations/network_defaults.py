@@ -120,7 +120,7 @@ async def describe_account_attributes(ctx: Context, request: DescribeAccountAttr
         "max-instances": ["1000"],
         "vpc-max-security-groups-per-interface": ["5"],
     }
-    wanted = request.get("AttributeNames") or list(values)
+    wanted = set(request.get("AttributeNames") or values)
     return {
         "AccountAttributes": [
             {"AttributeName": name, "AttributeValues": [{"AttributeValue": value} for value in values[name]]}
