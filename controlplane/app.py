@@ -92,7 +92,7 @@ class Application:
         authorizer = Authorizer(principals, sealer, recorder)
         cloud = Cloud(settings.regions, settings.public_range)
         blobs = FileBlobs(settings.blobs)
-        dispatcher = Dispatcher(registry, authorizer, {"blobs": blobs}, cloud)
+        dispatcher = Dispatcher(registry, authorizer, {"blobs": blobs, "sealing": sealer}, cloud)
         authenticator = Authenticator(principals, sealer, settings.regions)
         self._gateway = Gateway(Pipeline(database, dispatcher, authenticator), index)
         self._own = _own_application(
