@@ -7,7 +7,9 @@ from typing import Any
 
 from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpResponse
+from controlplane.wire import eventstream
 from controlplane.wire.compiler import compiler_of
+from controlplane.wire.eventstream import event_encoder
 from controlplane.wire.protocols import errors_output
 from controlplane.wire.protocols.cbor_output import CborOutput, dump_cbor
 from controlplane.wire.protocols.json_output import JsonOutput, dump_json
@@ -75,7 +77,18 @@ def _ec2(operation: Operation) -> Encoder:
     return encode
 
 
+def _event_stream(operation: Operation, protocol: str, result: Result, headers: dict[str, str]) -> HttpResponse:
+    """An RPC answer that streams: the members besides the stream are its first frame."""
+    shape = operation.output_shape
+    events = event_encoder(operation.service, protocol, shape.members[shape.event_stream_name])
+    headers["Content-Type"] = eventstream.CONTENT_TYPE
+    first = events.initial_response(shape, result)
+    return HttpResponse(200, headers, events.encode(result[shape.event_stream_name], first))
+
+
 def _json(operation: Operation) -> Encoder:
+    if operation.model.has_event_stream_output:
+        return lambda result, request_id: _event_stream(operation, "json", result, {"x-amzn-RequestId": request_id})
     content_type = f"application/x-amz-json-{operation.service.json_version}"
     shape = operation.output_shape
     write = compiler_of(operation.service, "json", JsonOutput).compile(shape) if shape is not None else dict
@@ -88,6 +101,10 @@ def _json(operation: Operation) -> Encoder:
 
 
 def _cbor(operation: Operation) -> Encoder:
+    if operation.model.has_event_stream_output:
+        return lambda result, request_id: _event_stream(
+            operation, "smithy-rpc-v2-cbor", result, {"smithy-protocol": "rpc-v2-cbor", "x-amzn-RequestId": request_id}
+        )
     shape = operation.output_shape
     write = compiler_of(operation.service, "smithy-rpc-v2-cbor", CborOutput).compile(shape) if shape else dict
 

@@ -40,15 +40,16 @@ class JsonOutput(ShapeCompiler):
     def _structure(self, shape: Any) -> Closure:
         if shape.is_document_type:
             return _same
-        return self._writer(shape.name, shape.members)
+        return self.writer(shape.name, shape.members)
 
     def compile_body(self, shape: Any) -> Closure:
         """The closure of a body that leaves out what belongs into headers; it expects to find it in the result."""
-        write = self._writer(shape.name, {n: m for n, m in shape.members.items() if not in_headers(m)})
+        write = self.writer(shape.name, {n: m for n, m in shape.members.items() if not in_headers(m)})
         outside = frozenset(name for name, member in shape.members.items() if in_headers(member))
         return lambda value: write({name: item for name, item in value.items() if name not in outside})
 
-    def _writer(self, title: str, shapes: Mapping[str, Any]) -> Closure:
+    def writer(self, title: str, shapes: Mapping[str, Any]) -> Closure:
+        """The closure of a structure with the given members."""
         members = {
             name: (member.serialization.get("name", name), self.compile(member)) for name, member in shapes.items()
         }

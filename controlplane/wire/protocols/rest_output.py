@@ -10,6 +10,7 @@ import orjson
 
 from controlplane.core.http import HttpResponse
 from controlplane.wire.compiler import compiler_of
+from controlplane.wire.eventstream import CONTENT_TYPE, event_encoder
 from controlplane.wire.protocols import s3_output
 from controlplane.wire.protocols.json_output import JsonOutput, dump_json, in_headers
 from controlplane.wire.protocols.text import text_formatter
@@ -158,6 +159,9 @@ def _xml_writer(operation: Operation, shape: Any) -> Callable[[Result], tuple[st
 def _payload_writer(
     operation: Operation, name: str, member: Any, protocol: str
 ) -> Callable[[Result], tuple[str, Body]]:
+    if member.serialization.get("eventstream"):
+        events = event_encoder(operation.service, protocol, member)
+        return lambda result: (CONTENT_TYPE, events.encode(result[name]))
     if member.type_name in ("blob", "string"):
         kind = "application/octet-stream" if member.type_name == "blob" else "text/plain"
         return lambda result: (kind, _raw(result.get(name)))
