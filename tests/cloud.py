@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -9,6 +10,8 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from controlplane.access import accounts
 from controlplane.settings import Settings, child_environment
+from controlplane.state.database import Database
+from controlplane.state.sealing import Sealer, load_root_key
 from controlplane.supervise import control
 from controlplane.supervise.logfiles import LogFile
 
@@ -118,6 +124,22 @@ class Cloud:
         waiting = [process for process in self.processes() if process["state"] not in ("ready", "done")]
         logs = [LogFile(self.home / "logs", process["name"], 0).tail(3) for process in waiting]
         return "".join(f"\n{process}\n{chr(10).join(log)}" for process, log in zip(waiting, logs, strict=True))
+
+    def new_account(self) -> Account:
+        """An account that nobody else uses."""
+        with ThreadPoolExecutor(1) as thread:  # asyncio.run wants a thread without a running loop
+            made = thread.submit(asyncio.run, self._create_account()).result()
+        return Account(self.endpoint, made.id, made.access_key_id, made.secret_access_key)
+
+    async def _create_account(self) -> accounts.Account:
+        settings = Settings(home=self.home)
+        database = await Database.open(settings.database, size=1)
+        try:
+            async with database.unit() as db:
+                sealer = Sealer(load_root_key(settings.root_key))
+                return await accounts.create(db, sealer, f"test-{uuid.uuid4().hex[:12]}")
+        finally:
+            await database.close()
 
     def _spawn(self, guardian: int, settings: dict[str, Any]) -> None:
         with socket.socket() as probe:

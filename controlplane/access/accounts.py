@@ -20,6 +20,10 @@ INSERT INTO access_accounts (id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING RE
 _KEY = """
 INSERT INTO access_keys (id, account_id, secret) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING id
 """
+_ROOT_KEY = """
+SELECT a.id, a.name, k.id AS key, k.secret FROM access_accounts a JOIN access_keys k ON k.account_id = a.id
+WHERE (a.name = $1 OR a.id = $1) AND k.user_id IS NULL AND k.status = 'Active' ORDER BY k.created_at LIMIT 1
+"""
 _LIST = "SELECT id, name, created_at FROM access_accounts ORDER BY created_at, id"
 
 
@@ -67,6 +71,15 @@ async def create(
         raise AccountError(f"the access key id {key} is taken")
     await announce(db, id)
     return Account(id, name, key, secret)
+
+
+async def credentials(db: Unit, sealer: Sealer, account: str) -> Account | None:
+    """An account, by name or id, with the oldest access key of its root user; None when there is none."""
+    row = await db.fetchrow(_ROOT_KEY, account)
+    if row is None:
+        return None
+    secret = sealer.open(SECRET, row["secret"], row["key"]).decode()
+    return Account(row["id"], row["name"], row["key"], secret)
 
 
 async def everyone(db: Unit) -> list[dict[str, object]]:

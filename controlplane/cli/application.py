@@ -50,3 +50,9 @@ def status_of(settings: Settings) -> dict[str, Any] | None:
         return None
     except PermissionError as error:
         raise Failure(f"{settings.home} belongs to another user; try with sudo.") from error
+
+
+def endpoint(settings: Settings) -> str:
+    """Where the running cloud listens (`celaje up --listen` may have said so), or where it would."""
+    status = status_of(settings)
+    return str(status["endpoint"]) if status is not None else settings.endpoint

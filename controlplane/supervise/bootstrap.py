@@ -1,4 +1,4 @@
-"""What must be there before the gateway starts: the schema, the root key, the join token.
+"""What must be there before the gateway starts: the schema, the root key, the join token, a first account.
 
 Runs once at every start, as the unprivileged user, so that what it makes belongs to that user.
 """
@@ -10,21 +10,36 @@ import os
 import secrets
 
 from controlplane import settings as configuration
+from controlplane.access import accounts
 from controlplane.core import log
 from controlplane.settings import Settings
 from controlplane.state import migrate
-from controlplane.state.sealing import load_root_key
+from controlplane.state.database import Database
+from controlplane.state.sealing import Sealer, load_root_key
+
+FIRST_ACCOUNT = "main"
 
 
 async def bootstrap(settings: Settings) -> None:
     """Idempotent."""
     await migrate.upgrade(settings.database)
-    load_root_key(settings.root_key)
+    sealer = Sealer(load_root_key(settings.root_key))
     if not settings.join_token.exists():
         new = settings.join_token.with_suffix(".new")
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(32))
         new.rename(settings.join_token)
+    await _first_account(settings, sealer)
+
+
+async def _first_account(settings: Settings, sealer: Sealer) -> None:
+    database = await Database.open(settings.database, size=1)
+    try:
+        async with database.unit() as db:
+            if not await accounts.everyone(db):
+                await accounts.create(db, sealer, FIRST_ACCOUNT)
+    finally:
+        await database.close()
 
 
 def main() -> None:

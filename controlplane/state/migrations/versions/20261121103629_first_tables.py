@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121102606"
+revision = "20261121103629"
 down_revision = None
 
 
