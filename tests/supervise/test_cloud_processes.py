@@ -29,8 +29,8 @@ def own_cloud() -> Iterator[Cloud]:
 
 
 def answers(cloud: Cloud) -> bool:
-    """The gateway answers, in whatever words."""
-    request = urllib.request.Request(cloud.endpoint, method="GET")
+    """The gateway answers, and so does its database."""
+    request = urllib.request.Request(f"{cloud.endpoint}/_celaje/health")
     try:
         urllib.request.urlopen(request, timeout=5)
     except urllib.error.HTTPError as error:
