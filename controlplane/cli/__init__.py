@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from controlplane.cli import accounts, develop, lifecycle, observe, scaffold  # noqa: F401  (they register their commands)
+from controlplane.cli import (  # noqa: F401  (they register their commands)
+    accounts,
+    develop,
+    images,
+    lifecycle,
+    observe,
+    scaffold,
+)
 from controlplane.cli.application import Failure, application, errors
 
 __all__ = ["main"]

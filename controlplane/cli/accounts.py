@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import asyncpg
 import typer
 from rich.table import Table
 
 from controlplane.access import accounts
 from controlplane.access.accounts import AccountError
 from controlplane.cli.application import Failure, Home, application, endpoint, load_settings, output
+from controlplane.cli.owner import in_database
 from controlplane.core.context import Unit
-from controlplane.core.errors import ServiceUnavailable
 from controlplane.settings import Settings
-from controlplane.state.database import Database
-from controlplane.state.sealing import Sealer, load_root_key
+from controlplane.state.sealing import Sealer
 from controlplane.supervise.bootstrap import FIRST_ACCOUNT
 
 account = typer.Typer(help="Accounts of this cloud.", no_args_is_help=True)
 application.add_typer(account, name="account")
-
-T = TypeVar("T")
 
 
 @application.command()
@@ -35,7 +28,7 @@ def env(
 ) -> None:
     """Print exports for AWS's clients: eval $(celaje env)."""
     settings = load_settings(home=home)
-    found = _run(settings, lambda db, sealer: accounts.credentials(db, sealer, name))
+    found = in_database(settings, lambda db, sealer: accounts.credentials(db, sealer, name))
     if found is None:
         raise Failure(f"no account {name!r}; `celaje account list` shows all.")
     _print_exports(settings, found)
@@ -57,7 +50,10 @@ def add(
             db, sealer, name, account_id=id, access_key_id=access_key_id, secret_access_key=secret_access_key
         )
 
-    made = _run(settings, create)
+    try:
+        made = in_database(settings, create)
+    except AccountError as error:
+        raise Failure(f"{error}.") from error
     output.print(f"# account {made.name}, id {made.id}")
     _print_exports(settings, made)
 
@@ -66,7 +62,7 @@ def add(
 def list_accounts(home: Home = None) -> None:
     """Show all accounts."""
     table = Table("name", "id", "since", box=None, pad_edge=False, header_style="bold")
-    for row in _run(load_settings(home=home), lambda db, _: accounts.everyone(db)):
+    for row in in_database(load_settings(home=home), lambda db, _: accounts.everyone(db)):
         table.add_row(str(row["name"]), str(row["id"]), f"{row['created_at']:%Y-%m-%d %H:%M}")
     output.print(table)
 
@@ -82,32 +78,3 @@ def _print_exports(settings: Settings, keys: accounts.Account) -> None:
     for variable, value in variables.items():
         print(f"export {variable}={shlex.quote(value)}")
     print("unset AWS_SESSION_TOKEN AWS_PROFILE")
-
-
-def _run(settings: Settings, action: Callable[[Unit, Sealer], Awaitable[T]]) -> T:
-    """Do something in one unit of work, with the means that only the cloud's owner has."""
-
-    async def run() -> T:
-        async with _opened(settings) as (db, sealer):
-            return await action(db, sealer)
-
-    try:
-        return asyncio.run(run())
-    except AccountError as error:
-        raise Failure(f"{error}.") from error
-    except PermissionError as error:
-        raise Failure(f"{settings.home} belongs to another user; try with sudo.") from error
-    except (OSError, ServiceUnavailable, asyncpg.PostgresError) as error:
-        raise Failure(f"the database of {settings.home} does not answer: is the cloud up?") from error
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[Unit, Sealer]]:
-    if not settings.root_key.exists():
-        raise FileNotFoundError(settings.root_key)
-    database = await Database.open(settings.database, size=1)
-    try:
-        async with database.unit() as db:
-            yield db, Sealer(load_root_key(settings.root_key))
-    finally:
-        await database.close()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar, cast
 
 from controlplane.settings import Settings
 from controlplane.state.embedded import Owner
+
+T = TypeVar("T")
 
 
 class GroundError(Exception):
@@ -44,6 +49,40 @@ def lay_out(settings: Settings, owner: Owner) -> None:
     if owner.drop and (file := settings.home / "settings.toml").exists():
         os.chown(file, 0, owner.gid)
         file.chmod(0o640)
+
+
+def as_owner(settings: Settings, action: Callable[[], T]) -> T:
+    """Run a function in a child process that is the unprivileged user (right here when we are not root).
+
+    Answers its result and raises its exception, both of which must be picklable.
+    """
+    user = owner(settings)
+    if not user.drop:
+        return action()
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def run() -> None:
+        try:
+            _become(user)
+            sender.send((action(), None))
+        except Exception as error:
+            sender.send((None, error))
+
+    child = context.Process(target=run)
+    child.start()
+    sender.close()
+    result, error = receiver.recv()
+    child.join()
+    if error is not None:
+        raise error
+    return cast(T, result)
+
+
+def _become(user: Owner) -> None:
+    os.setgroups([])
+    os.setgid(user.gid)
+    os.setuid(user.uid)
 
 
 def check_reachable(owner: Owner) -> None:
