@@ -167,11 +167,7 @@ def _action_route(
             raise _refuse(wording.malformed(service, protocol, problem), service, protocol, region) from problem
     action = form.get("Action")
     if action is None:
-        only_query = speaking and len(speaking) == len(candidates) and speaking[0].protocols[0] in _QUERY
-        if not only_query:
-            return None
-        facts = speaking[0]
-        raise _refuse(wording.missing_action(), index.load(facts.name), _query_protocol(facts), region)
+        return None
     facts = _service_of_action(action, form.get("Version"), speaking, index)
     route = _operation_route(index.load(facts.name), _query_protocol(facts), action, region)
     route.form = form
@@ -214,6 +210,9 @@ def _path_route(
     except BadEscape as error:
         service, protocol = index.load(facts.name), facts.protocols[0]
         raise _refuse(wording.bad_uri(service, protocol, str(error)), service, protocol, region) from error
+    querying = next((facts for facts in candidates if facts.protocols[0] in _QUERY), None)
+    if found is None and querying is not None:
+        raise _refuse(wording.missing_action(), index.load(querying.name), querying.protocols[0], region)
     if found is None:
         refusal = wording.no_such_path(service, protocol, request.method, segments)
         raise _refuse(refusal, service, protocol, region)

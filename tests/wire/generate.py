@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 import struct
+import warnings
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -115,7 +116,7 @@ class Generator:
             return self.random.choice([value for value in metadata["enum"] if value] or metadata["enum"])
         low, high = int(metadata.get("min", 0)), int(metadata.get("max", 24))
         if metadata.get("pattern"):
-            return self._matching(metadata["pattern"], low, int(metadata.get("max", 10_000)))
+            return self._matching(metadata["pattern"], max(low, 1 if place else 0), int(metadata.get("max", 10_000)))
         least = max(low, 1 if place else 0)
         if least > 3000:
             raise Unmakeable(shape.name)
@@ -137,7 +138,8 @@ class Generator:
     def _from_pattern(self, pattern: str, low: int) -> str:
         simple = re.sub(r"\\p\{[^}]*\}|\\P\{[^}]*\}|\\pL", "a", pattern)
         try:
-            parsed = sre_parser.parse(simple)
+            with warnings.catch_warnings(action="ignore"):
+                parsed = sre_parser.parse(simple)
         except (re.error, OverflowError):
             return "a" * max(low, 1)
         return self._tokens(list(parsed), low)
@@ -147,7 +149,7 @@ class Generator:
 
     def _token(self, kind: Any, argument: Any, low: int) -> str:
         if kind is sre.LITERAL:
-            return chr(argument)
+            return _character(argument)
         if kind is sre.NOT_LITERAL:
             return "b" if argument == ord("a") else "a"
         if kind is sre.ANY:
@@ -171,11 +173,11 @@ class Generator:
             return self.random.choice(allowed or ["!"])
         kind, argument = self.random.choice(choices)
         if kind is sre.LITERAL:
-            return chr(argument)
+            return _character(argument)
         if kind is sre.RANGE:
             low, high = argument
             printable = range(max(low, 33), min(high, 126) + 1)
-            return chr(self.random.choice(printable)) if printable else chr(low)
+            return chr(self.random.choice(printable)) if printable else _character(low)
         return "0" if argument is sre.CATEGORY_DIGIT else " " if argument is sre.CATEGORY_SPACE else "w"
 
     def _integer(self, shape: Any, depth: int, place: str | None) -> int:
@@ -213,6 +215,11 @@ class Generator:
 
     def _blob(self, shape: Any, depth: int, place: str | None) -> bytes:
         return self.random.randbytes(self._length(shape, depth, 0, 16))
+
+
+def _character(code: int) -> str:
+    # Java's patterns name the two halves of characters beyond the basic plane, which alone are no characters.
+    return "a" if 0xD800 <= code < 0xE000 else chr(code)
 
 
 def _contains(choice: Any, character: str) -> bool:
