@@ -11,6 +11,7 @@ from controlplane.wire.compiler import Closure, compiler_of
 from controlplane.wire.compression import inflate
 from controlplane.wire.errors import Malformed
 from controlplane.wire.limits import DEFAULT_LIMITS, Limits
+from controlplane.wire.protocols import sqs_query
 from controlplane.wire.protocols.cbor_input import CborInput, parse_cbor
 from controlplane.wire.protocols.json_input import JsonInput, parse_json
 from controlplane.wire.protocols.query_input import Ec2Input, QueryInput
@@ -39,7 +40,17 @@ def decode(route: Route, request: HttpRequest, limits: Limits = DEFAULT_LIMITS) 
 
 
 def _query(operation: Operation) -> Decoder:
-    return _form_decoder(operation, compiler_of(operation.service, "query", QueryInput))
+    read = _form_decoder(operation, compiler_of(operation.service, "query", QueryInput))
+    if operation.service.name != "sqs" or operation.input_shape is None:
+        return read
+    if sqs_query.QUEUE_URL not in operation.input_shape.members:
+        return read
+
+    def decode_addressed(route: Route, request: HttpRequest, limits: Limits) -> dict[str, Any]:
+        url = sqs_query.queue_url(request)
+        return {sqs_query.QUEUE_URL: url, **read(route, request, limits)} if url else read(route, request, limits)
+
+    return decode_addressed
 
 
 def _ec2(operation: Operation) -> Decoder:

@@ -10,7 +10,9 @@ from controlplane.core.http import HttpRequest
 from controlplane.wire.index import Index
 from controlplane.wire.paths import BadEscape, unescape
 
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/(?:([^/,\s]*)/)?([^/,\s]+)/aws4_request")
+_NAME = "Credential="
+# Bounded, and tried at one place only: the text is whatever a caller sends.
+_CREDENTIAL = re.compile(r"Credential=[^/,\s]{1,256}/\d{8}/(?:([^/,\s]{0,64})/)?([^/,\s]{1,64})/aws4_request")
 _PRESIGNED = re.compile(rb"(?:^|&)X-Amz-Credential=([^&]*)")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _ADDRESS = re.compile(r"[\d.]+|\[.*\]?|.*:.*:.*")
@@ -35,19 +37,19 @@ def credential_scope(request: HttpRequest) -> CredentialScope | None:
     """The scope from the Authorization header or from a presigned query string; None for unsigned requests."""
     header = request.headers.get("authorization")
     if header is not None:
-        match = _CREDENTIAL.search(header)
+        match = _CREDENTIAL.match(header, max(header.find(_NAME), 0))
         if match:
-            return CredentialScope(match[3] or None, match[4])
+            return CredentialScope(match[1] or None, match[2])
         # Signature version 2, which only S3's older clients still speak.
         return CredentialScope(None, "s3") if header.startswith("AWS ") else None
     query = request.query_string
     if b"X-Amz-Credential=" in query:
         found = _PRESIGNED.search(query)
         try:
-            match = _CREDENTIAL.fullmatch("Credential=" + unescape(found[1].decode("latin-1"))) if found else None
+            match = _CREDENTIAL.fullmatch(_NAME + unescape(found[1].decode("latin-1"))) if found else None
         except BadEscape:
             return None
-        return CredentialScope(match[3] or None, match[4]) if match else None
+        return CredentialScope(match[1] or None, match[2]) if match else None
     return CredentialScope(None, "s3") if b"AWSAccessKeyId=" in query and b"Signature=" in query else None
 
 

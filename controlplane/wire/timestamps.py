@@ -38,7 +38,7 @@ def parse_epoch(value: Any) -> datetime:
         # From 1970 on and by whole microseconds: fromtimestamp() rounds differently before 1970 and for large values.
         return _EPOCH + timedelta(microseconds=round(value * 1_000_000))
     except (ValueError, OverflowError) as error:
-        raise Malformed("timestamp is out of range", value=str(value)[:_LONGEST]) from error
+        raise Malformed("timestamp is out of range") from error
 
 
 def parse_http_date(text: str) -> datetime:

@@ -21,6 +21,8 @@ Test = Callable[[Any], bool]
 Constraint = tuple[Rule, Test, str]
 
 _MOST = 20
+# Longer texts break the length that stands beside nearly every pattern, and would only cost time.
+_LONGEST_MATCHED = 1024 * 1024
 _ALL = frozenset(Rule)
 # What AWS does not check by the model but in each operation, with words of its own.
 _CHECKED = {
@@ -228,7 +230,7 @@ def _pattern(metadata: Mapping[str, Any]) -> list[Constraint]:
     text = f"Member must satisfy regular expression pattern: {pattern}"
 
     def test(value: str) -> bool:
-        regexp = compiled(pattern)
+        regexp = compiled(pattern) if len(value) <= _LONGEST_MATCHED else None
         return regexp is None or regexp.fullmatch(value) is not None
 
     return [(Rule.PATTERN, test, text)]

@@ -162,7 +162,7 @@ def _coral(violation: Violation) -> str:
 
 def _path(path: Sequence[str]) -> str:
     """Coral's spelling: lower camel case, positions from 1, `member` after each of them."""
-    return ".".join(f"{part}.member" if part.isdigit() else part[:1].lower() + part[1:] for part in path)
+    return ".".join(f"{part}.member" if part.isdigit() else short(part[:1].lower() + part[1:]) for part in path)
 
 
 def render(value: Any) -> str:

@@ -103,7 +103,9 @@ class Generator:
         found = {}
         for _ in range(self._length(shape, depth, least)):
             key = self.value(shape.key, depth + 1, place)
-            found[key.lower() if place == "headers" else key] = self.value(shape.value, depth + 1, place)
+            if place == "headers":
+                key = re.sub("[^a-z0-9_.-]", "x", key.lower())
+            found[key] = self.value(shape.value, depth + 1, place)
         if len(found) < max(int(shape.metadata.get("min", 0)), least):
             raise Unmakeable(shape.name)
         return found

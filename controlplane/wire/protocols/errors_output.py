@@ -19,6 +19,14 @@ from controlplane.wire.service import Service
 
 XML_TYPE = "text/xml"
 _CBOR = "smithy-rpc-v2-cbor"
+_CORAL = "com.amazon.coral.service"
+_NAMESPACES = {
+    "dynamodb": "com.amazonaws.dynamodb.v20120810",
+    "dynamodbstreams": "com.amazonaws.dynamodb.v20120810",
+    "sqs": "com.amazonaws.sqs",
+}
+# Lambda's errors say whose fault they are.
+_FAULT = "Type"
 
 
 def status_of(error: AwsError, shape: Any) -> int:
@@ -128,19 +136,22 @@ def rest_xml_error(service: Service, error: AwsError, request_id: str) -> HttpRe
 def _rpc_error_body(
     service: Service, error: AwsError, shape: Any, compiler: ShapeCompiler
 ) -> tuple[dict[str, Any], int]:
-    name = shape.name if shape is not None else error.code
-    prefix = error_namespace(service)
-    body: dict[str, Any] = {"__type": f"{prefix}#{name}" if prefix and shape is not None else name}
-    body[message_member(shape)] = error.message
+    body: dict[str, Any] = {"__type": _type_name(service, error, shape), message_member(shape): error.message}
+    if service.name == "lambda" and shape is not None and _FAULT in shape.members:
+        body[_FAULT] = "User" if error.status < 500 else "Service"
     if extra := members_of(error, shape):
         body |= compiler.compile(shape)(extra)
     return body, status_of(error, shape)
 
 
-def error_namespace(service: Service) -> str:
-    """The Smithy namespace that stands before error names in the RPC protocols."""
-    prefix = service.target_prefix or service.name
-    return f"com.amazonaws.{prefix.rpartition('.')[2].lower().replace('_', '.v', 1)}"
+def _type_name(service: Service, error: AwsError, shape: Any) -> str:
+    """The error's name, with the namespace that the JSON 1.0 services and CBOR put before it."""
+    if shape is None:
+        return f"{_CORAL}#{error.code}" if service.json_version == "1.0" else error.code
+    namespace = _NAMESPACES.get(service.name)
+    if namespace is None and service.protocols[0] == _CBOR:
+        namespace = f"com.amazonaws.{service.name}"
+    return f"{namespace}#{shape.name}" if namespace else str(shape.name)
 
 
 def message_member(shape: Any) -> str:

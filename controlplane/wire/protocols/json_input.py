@@ -20,12 +20,15 @@ _TOKENS = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "DECIMAL_VALUE"}
 
 def parse_json(body: bytes, limits: Limits) -> Any:
     """A JSON text, UTF-8, nested no deeper than allowed. Raises Malformed."""
+    brackets = body.count(b"{") + body.count(b"[")
+    if brackets > limits.elements:
+        raise Malformed("The body has too many structures and lists")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Malformed("Unexpected token received from parser" if body else "Unexpected end of input") from error
     # A text with fewer brackets than the limit cannot be nested deeper, which spares nearly every request the walk.
-    if body.count(b"{") + body.count(b"[") > limits.depth:
+    if brackets > limits.depth:
         check_depth(value, limits)
     return value
 

@@ -19,13 +19,15 @@ _ENVELOPE = frozenset({"Action", "Version"})
 def nest(form: Mapping[str, str], limits: Limits) -> dict[str, Node]:
     """Make a tree of dotted names. Raises Malformed when a name is both a value and a prefix, or too deep."""
     root: dict[str, Node] = {}
+    if sum(name.count(".") for name in form) > limits.elements:
+        raise Malformed("The request has too many parameters")
     for name, value in form.items():
         if "." not in name:
             if root.setdefault(name, value) is not value:
                 raise _conflict(name)
             continue
         parts = name.split(".")
-        if len(parts) > 2 * limits.depth:
+        if len(parts) > limits.name_parts:
             raise Malformed("The parameter name is nested too deeply", name=name[:100])
         node = root
         for part in parts[:-1]:

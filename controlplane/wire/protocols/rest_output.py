@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ HeaderPart = Callable[[Any, Headers], None]
 
 _JSON_TYPE = "application/json"
 _XML_TYPE = "application/xml"
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def rest_encoder(operation: Operation, protocol: str) -> Callable[[Result, str], HttpResponse]:
@@ -115,8 +117,9 @@ def _prefixed_headers(name: str, member: Any) -> HeaderPart:
 
     def part(value: Mapping[str, str], headers: Headers) -> None:
         for key, text in value.items():
-            if text is not None:
-                headers[prefix + header_value(key)] = header_value(text)
+            # What cannot be a header's name is left out, as S3 does with metadata.
+            if text is not None and _TOKEN.fullmatch(key):
+                headers[prefix + key] = header_value(text)
 
     return part
 

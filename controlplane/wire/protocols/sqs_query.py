@@ -5,8 +5,11 @@ Source: the SQS API reference of API version 2012-11-05, query protocol.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+
+from controlplane.core.http import HttpRequest
 
 NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
 
@@ -41,6 +44,9 @@ _LISTS = {
 _VALUES = {"StringListValues": "StringListValue", "BinaryListValues": "BinaryListValue"}
 _TAG_MAP = "TagMap"
 
+QUEUE_URL = "QueueUrl"
+_QUEUE_PATH = re.compile(r"(?:/queue/[a-z0-9-]+)?/\d{12}/[A-Za-z0-9_.-]{1,80}/?")
+
 _OWN = "AWS.SimpleQueueService."
 _CODES = {
     "BatchEntryIdsNotDistinct": (_OWN + "BatchEntryIdsNotDistinct", 400),
@@ -64,6 +70,12 @@ _CODES = {
     "TooManyEntriesInBatchRequest": (_OWN + "TooManyEntriesInBatchRequest", 400),
     "UnsupportedOperation": (_OWN + "UnsupportedOperation", 400),
 }
+
+
+def queue_url(request: HttpRequest) -> str | None:
+    """The queue that a request is sent to; None when its path is not an account's id and a queue's name."""
+    path = request.raw_path.decode("latin-1")
+    return f"{request.scheme}://{request.headers.get('host', '')}{path}" if _QUEUE_PATH.fullmatch(path) else None
 
 
 def query_code(shape_name: str) -> tuple[str, int] | None:

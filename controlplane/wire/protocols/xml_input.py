@@ -22,6 +22,8 @@ def parse_xml(body: bytes, limits: Limits) -> Element:
     # fetched) begins with one.
     if "<!DOCTYPE" in text:
         raise Malformed("Document types are not allowed in XML")
+    if text.count("<") > 2 * limits.elements:
+        raise Malformed("The XML has too many elements")
     # The parser is fed text, so that it does not believe an encoding that the document claims.
     parser = XMLParser()  # noqa: S314 (see above)
     try:
