@@ -163,4 +163,4 @@ def _dialect(ctx: Context) -> Dialect:
 
 @lru_cache(maxsize=512)
 def _protocol_of(service: str) -> str:
-    return load(service).protocols[0]
+    return str(load(service).protocols[0])

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from controlplane.access import queries, sigv4
-from controlplane.access.policy.evaluate import PolicySet, PrincipalPolicies
+from controlplane.access.policy.evaluate import NO_POLICIES, PolicySet, PrincipalPolicies
 from controlplane.access.policy.parse import Policy, compile_policy
 from controlplane.core.context import Unit
 from controlplane.core.principal import Principal
@@ -82,8 +82,13 @@ async def announce(db: Unit, account_id: str) -> None:
 
     This worker knows at once: its own cache is dropped before the caller gets its answer.
     """
+
+    def forget() -> None:
+        for principals in _LIVE:
+            principals.forget(account_id)
+
     await db.notify(CHANNEL, account_id)
-    db.after_commit(lambda: [principals.forget(account_id) for principals in _LIVE])
+    db.after_commit(forget)
 
 
 class Principals:
@@ -142,6 +147,8 @@ class Principals:
         if principal.kind == "root":
             return PrincipalPolicies(session=session, service_control=organization.service_control)
         issuer = principal.session.get("issuer_id") or principal.user_id
+        if issuer == principal.account_id:  # root's federated users have what their own policies say
+            return PrincipalPolicies(session or NO_POLICIES, None, session, organization.service_control)
         holdings = await self.holdings(issuer)
         return PrincipalPolicies(holdings.policies, holdings.boundary, session, organization.service_control)
 

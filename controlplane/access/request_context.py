@@ -104,7 +104,7 @@ def _of_principal(principal: Principal, tags: Mapping[str, str]) -> dict[str, Co
         return values
     session = principal.session
     values["aws:principalaccount"] = principal.account_id
-    values["aws:principalarn"] = session.get("issuer_arn") if principal.kind == "assumed-role" else principal.arn
+    values["aws:principalarn"] = str(session["issuer_arn"]) if principal.kind == "assumed-role" else principal.arn
     values["aws:userid"] = principal.user_id
     if principal.kind == "user":
         values["aws:username"] = principal.name
@@ -156,7 +156,7 @@ def request_tags(request: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def _tag_keys(request: Mapping[str, Any]) -> list[str]:
-    given = next((request[name] for name in ("TagKeys", "tagKeys") if request.get(name)), [])
+    given: Any = next((request[name] for name in ("TagKeys", "tagKeys") if request.get(name)), [])
     return [str(key) for key in given] if isinstance(given, list) else []
 
 

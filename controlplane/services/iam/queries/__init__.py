@@ -1,0 +1,1 @@
+"""SQL on the tables of `access/models.py`, split by noun."""

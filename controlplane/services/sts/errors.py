@@ -1,0 +1,26 @@
+"""The STS error codes that this service raises."""
+
+from __future__ import annotations
+
+from controlplane.core.errors import AwsError
+
+
+class AccessDenied(AwsError):
+    code = "AccessDenied"
+    status = 403
+
+
+class ValidationError(AwsError):
+    code = "ValidationError"
+
+
+class MalformedPolicyDocument(AwsError):
+    code = "MalformedPolicyDocument"
+
+
+class PackedPolicyTooLarge(AwsError):
+    code = "PackedPolicyTooLarge"
+
+
+class InvalidAuthorizationMessage(AwsError):
+    code = "InvalidAuthorizationMessageException"
