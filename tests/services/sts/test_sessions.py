@@ -1,0 +1,205 @@
+"""Sessions through boto3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.cloud import Account, Cloud
+from tests.services.iam.conftest import allow, document, trust, user_with_key
+from tests.services.iam.test_identities import refused
+
+
+def client(account: Account, service: str, credentials: dict[str, Any]) -> Any:
+    """A client with temporary credentials."""
+    return boto3.client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=account.endpoint,
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        config=Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=30),
+    )
+
+
+def role(account: Account, name: str, trusted: str, *statements: dict[str, Any], **more: Any) -> str:
+    """The ARN of a new role with an inline policy."""
+    iam = account.client("iam")
+    arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trusted, **more)["Role"]["Arn"]
+    if statements:
+        iam.put_role_policy(RoleName=name, PolicyName="inline", PolicyDocument=document(*statements))
+    return arn
+
+
+@pytest.fixture
+def ann(account: Account) -> Account:
+    """A user who may assume any role."""
+    return user_with_key(account, "ann", allow("sts:*"))
+
+
+def test_who_am_i(account: Account) -> None:
+    me = account.client("sts").get_caller_identity()
+    assert (me["Account"], me["UserId"], me["Arn"]) == (account.id, account.id, f"arn:aws:iam::{account.id}:root")
+
+
+def test_a_role_is_assumed(account: Account, ann: Account) -> None:
+    arn = role(account, "app", trust({"AWS": account.id}), allow("iam:ListUsers"))
+    answer = ann.client("sts").assume_role(RoleArn=arn, RoleSessionName="web")
+    assert answer["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{account.id}:assumed-role/app/web"
+    assert answer["AssumedRoleUser"]["AssumedRoleId"].endswith(":web")
+    assert answer["Credentials"]["AccessKeyId"].startswith("ASIA")
+    session = client(account, "iam", answer["Credentials"])
+    assert [user["UserName"] for user in session.list_users()["Users"]] == ["ann"]
+    assert refused(session.list_roles)[1].startswith(
+        f"User: arn:aws:sts::{account.id}:assumed-role/app/web is not authorized to perform: iam:ListRoles"
+    )
+    me = client(account, "sts", answer["Credentials"]).get_caller_identity()
+    assert me["Arn"] == answer["AssumedRoleUser"]["Arn"]
+
+
+def test_a_deleted_role_ends_its_sessions(account: Account, ann: Account) -> None:
+    arn = role(account, "app", trust({"AWS": account.id}))
+    session = client(account, "iam", ann.client("sts").assume_role(RoleArn=arn, RoleSessionName="web")["Credentials"])
+    assert refused(session.list_users)[0] == "AccessDenied"
+    account.client("iam").delete_role(RoleName="app")
+    role(account, "app", trust({"AWS": account.id}), allow("*"))
+    assert refused(session.list_users)[0] == "InvalidClientTokenId"
+
+
+def test_who_may_assume(account: Account, cloud: Cloud) -> None:
+    sts = user_with_key(account, "bob").client("sts")
+    by_name = role(account, "one", trust({"AWS": f"arn:aws:iam::{account.id}:user/bob"}))
+    by_account = role(account, "two", trust({"AWS": account.id}))
+    other = role(account, "three", trust({"Service": "ec2.amazonaws.com"}))
+    sts.assume_role(RoleArn=by_name, RoleSessionName="x1")
+    assert "no identity-based policy allows" in refused(sts.assume_role, RoleArn=by_account, RoleSessionName="x1")[1]
+    assert "no role trust policy allows" in refused(sts.assume_role, RoleArn=other, RoleSessionName="x1")[1]
+    missing = f"arn:aws:iam::{account.id}:role/none"
+    code, message = refused(sts.assume_role, RoleArn=missing, RoleSessionName="x1")
+    assert code == "AccessDenied"
+    assert f"is not authorized to perform: sts:AssumeRole on resource: {missing}" in message
+    assert refused(account.client("sts").assume_role, RoleArn=by_account, RoleSessionName="x1") == (
+        "AccessDenied",
+        "Roles may not be assumed by root accounts.",
+    )
+
+
+def test_across_accounts_both_sides_must_allow(account: Account, cloud: Cloud) -> None:
+    away = cloud.new_account()
+    arn = role(away, "visitors", trust({"AWS": account.id}), allow("iam:ListUsers"))
+    willing = user_with_key(account, "ann", allow("sts:AssumeRole")).client("sts")
+    unwilling = user_with_key(account, "bob").client("sts")
+    session = willing.assume_role(RoleArn=arn, RoleSessionName="visit")
+    assert client(away, "sts", session["Credentials"]).get_caller_identity()["Account"] == away.id
+    assert client(away, "iam", session["Credentials"]).list_users()["Users"] == []
+    assert refused(unwilling.assume_role, RoleArn=arn, RoleSessionName="visit")[0] == "AccessDenied"
+    closed = role(away, "closed", trust({"AWS": away.id}))
+    assert refused(willing.assume_role, RoleArn=closed, RoleSessionName="visit")[0] == "AccessDenied"
+
+
+def test_external_id(account: Account, ann: Account) -> None:
+    condition = {"StringEquals": {"sts:ExternalId": "secret"}}
+    arn = role(account, "app", trust({"AWS": account.id}, Condition=condition))
+    sts = ann.client("sts")
+    sts.assume_role(RoleArn=arn, RoleSessionName="web", ExternalId="secret")
+    assert refused(sts.assume_role, RoleArn=arn, RoleSessionName="web", ExternalId="wrong")[0] == "AccessDenied"
+    assert refused(sts.assume_role, RoleArn=arn, RoleSessionName="web")[0] == "AccessDenied"
+
+
+def test_session_policy(account: Account, ann: Account) -> None:
+    arn = role(account, "app", trust({"AWS": account.id}), allow("iam:*"))
+    answer = ann.client("sts").assume_role(RoleArn=arn, RoleSessionName="web", Policy=document(allow("iam:ListUsers")))
+    assert answer["PackedPolicySize"] >= 1
+    session = client(account, "iam", answer["Credentials"])
+    session.list_users()
+    assert "because no session policy allows the iam:ListRoles action" in refused(session.list_roles)[1]
+    broken = refused(ann.client("sts").assume_role, RoleArn=arn, RoleSessionName="web", Policy="{}")
+    assert broken[0] == "MalformedPolicyDocument"
+
+
+def test_session_tags(account: Account, ann: Account) -> None:
+    both = document(
+        {"Effect": "Allow", "Principal": {"AWS": account.id}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    )
+    arn = role(
+        account,
+        "app",
+        both,
+        allow("iam:ListUsers", Condition={"StringEquals": {"aws:PrincipalTag/team": "red"}}),
+    )
+    sts = ann.client("sts")
+    plain = sts.assume_role(RoleArn=arn, RoleSessionName="web")
+    assert refused(client(account, "iam", plain["Credentials"]).list_users)[0] == "AccessDenied"
+    tagged = sts.assume_role(RoleArn=arn, RoleSessionName="web", Tags=[{"Key": "team", "Value": "red"}])
+    client(account, "iam", tagged["Credentials"]).list_users()
+    untagged = role(account, "other", trust({"AWS": account.id}))
+    code, message = refused(
+        sts.assume_role, RoleArn=untagged, RoleSessionName="web", Tags=[{"Key": "team", "Value": "red"}]
+    )
+    assert code == "AccessDenied"
+    assert "sts:TagSession" in message
+
+
+def test_durations(account: Account, ann: Account) -> None:
+    arn = role(account, "app", trust({"AWS": account.id}), allow("sts:AssumeRole"), MaxSessionDuration=7200)
+    sts = ann.client("sts")
+    sts.assume_role(RoleArn=arn, RoleSessionName="web", DurationSeconds=7200)
+    assert refused(sts.assume_role, RoleArn=arn, RoleSessionName="web", DurationSeconds=7201) == (
+        "ValidationError",
+        "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+    )
+    assert refused(sts.assume_role, RoleArn=arn, RoleSessionName="web", DurationSeconds=899)[0] == "ValidationError"
+    session = client(account, "sts", sts.assume_role(RoleArn=arn, RoleSessionName="web")["Credentials"])
+    session.assume_role(RoleArn=arn, RoleSessionName="again")
+    assert refused(session.assume_role, RoleArn=arn, RoleSessionName="again", DurationSeconds=3601) == (
+        "ValidationError",
+        "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+    )
+
+
+def test_session_token_of_a_user(account: Account, ann: Account) -> None:
+    made = ann.client("sts").get_session_token()["Credentials"]
+    session = client(account, "sts", made)
+    assert session.get_caller_identity()["Arn"] == f"arn:aws:iam::{account.id}:user/ann"
+    assert refused(session.get_session_token)[0] == "AccessDenied"
+    account.client("iam").put_user_policy(
+        UserName="ann",
+        PolicyName="mfa",
+        PolicyDocument=document(allow("iam:*", Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}})),
+    )
+    assert refused(client(account, "iam", made).list_users)[0] == "AccessDenied"
+
+
+def test_federated_users_have_what_both_allow(account: Account) -> None:
+    bob = user_with_key(account, "bob", allow(["sts:*", "iam:ListUsers", "iam:ListRoles"]))
+    made = bob.client("sts").get_federation_token(Name="guest", Policy=document(allow("iam:ListUsers")))
+    assert made["FederatedUser"]["Arn"] == f"arn:aws:sts::{account.id}:federated-user/guest"
+    session = client(account, "iam", made["Credentials"])
+    session.list_users()
+    assert "no session policy" in refused(session.list_roles)[1]
+    assert "no identity-based policy" in refused(session.list_groups)[1]
+    nothing = bob.client("sts").get_federation_token(Name="guest")
+    assert refused(client(account, "iam", nothing["Credentials"]).list_users)[0] == "AccessDenied"
+
+
+def test_access_key_info(account: Account, ann: Account) -> None:
+    sts = account.client("sts")
+    assert sts.get_access_key_info(AccessKeyId=ann.access_key_id)["Account"] == account.id
+    made = ann.client("sts").get_session_token()["Credentials"]["AccessKeyId"]
+    assert sts.get_access_key_info(AccessKeyId=made)["Account"] == account.id
+    assert refused(sts.get_access_key_info, AccessKeyId="AKIAIOSFODNN7EXAMPLE")[0] == "ValidationError"
+
+
+def test_encoded_denials_of_ec2_can_be_read(account: Account, ann: Account, cloud: Cloud) -> None:
+    code, message = refused(ann.client("ec2").describe_vpcs)
+    assert code == "UnauthorizedOperation"
+    assert message.startswith("You are not authorized to perform this operation. User: arn:aws:iam::")
+    encoded = message.rpartition("message: ")[2]
+    decoded = account.client("sts").decode_authorization_message(EncodedMessage=encoded)["DecodedMessage"]
+    assert '"action":"ec2:DescribeVpcs"' in decoded
+    stranger = cloud.new_account().client("sts")
+    assert refused(stranger.decode_authorization_message, EncodedMessage=encoded)[0].startswith("InvalidAuthorization")
