@@ -8,7 +8,7 @@ from typing import Any
 from controlplane.wire.compiler import ShapeCompiler
 from controlplane.wire.protocols.json_output import in_headers
 from controlplane.wire.protocols.text import text_formatter, timestamp_format
-from controlplane.wire.protocols.xml_text import escape, namespace
+from controlplane.wire.protocols.xml_text import escape, namespace, needs_escape
 from controlplane.wire.service import Service
 from controlplane.wire.timestamps import iso8601_milliseconds
 
@@ -102,6 +102,11 @@ class XmlOutput(ShapeCompiler):
         return write
 
     def _scalar_element(self, start: str, end: str, shape: Any) -> Writer:
+        if shape.type_name == "string":
+            return _text_element(start, end)
+        if shape.type_name == "boolean":
+            true, false = f"{start}true{end}", f"{start}false{end}"
+            return lambda append, value: append(true if value else false)
         formatter = text_formatter(shape, "iso8601")
         if (
             shape.type_name == "timestamp"
@@ -132,6 +137,14 @@ class XmlOutput(ShapeCompiler):
                     writer(append, item)
 
         return write
+
+
+def _text_element(start: str, end: str) -> Writer:
+    # Most of most answers is text without anything to escape: the regular expression is asked here, not one call away.
+    def write(append: Append, value: str) -> None:
+        append(start + (value if needs_escape(value) is None else escape(value)) + end)
+
+    return write
 
 
 def _repeat(each: Writer) -> Writer:

@@ -6,7 +6,8 @@ import re
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
-_SPECIAL = re.compile('[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
+needs_escape = re.compile('[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]').search
+"""Whether text has anything that XML would read as something else: a match, or None."""
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -16,7 +17,7 @@ def escape(text: str) -> str:
     A carriage return is written as a reference, because a parser would read it as a line feed. What XML 1.0 cannot hold
     at all becomes the replacement character, so that the document stays readable.
     """
-    if _SPECIAL.search(text) is None:
+    if needs_escape(text) is None:
         return text
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = text.replace('"', "&quot;").replace("\r", "&#13;")
