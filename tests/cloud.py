@@ -118,6 +118,25 @@ class Cloud:
             time.sleep(0.05)
         raise AssertionError(f"not so after {seconds:.0f} s: {self._complaint()}")
 
+    def tiny_ami(self) -> str:
+        """The id of the tiny AMI; the first caller builds it."""
+        with (self.home / "image.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = self.celaje("image", "build", "tiny", "--missing")
+        return done.strip().rpartition(" ")[2]
+
+    def celaje(self, *arguments: str) -> str:
+        """What a `celaje` command prints. Raises AssertionError with its complaint when it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "controlplane.cli", *arguments],
+            env=child_environment(CELAJE_HOME=str(self.home)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def _complaint(self) -> str:
         if not self.running():
             return (self.home / "supervisor.log").read_text()[-2000:]

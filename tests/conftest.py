@@ -16,6 +16,7 @@ from controlplane.state import migrate
 from controlplane.state.database import Database
 from controlplane.supervise.scratch import scratch_postgres
 from tests.cloud import Account, Cloud
+from tests.machines import Lab, make_lab
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -95,3 +96,27 @@ def cloud(request: pytest.FixtureRequest) -> Cloud:
 def account(cloud: Cloud) -> Account:
     """A fresh account; what one test makes, no other sees."""
     return cloud.new_account()
+
+
+@pytest.fixture(scope="session")
+def tiny_ami(cloud: Cloud) -> str:
+    """The tiny AMI, built once for all tests of this run."""
+    return cloud.tiny_ami()
+
+
+@pytest.fixture
+def lab(account: Account, tiny_ami: str, tmp_path: Path) -> Iterator[Lab]:
+    """A fresh account, ready to launch machines; they are terminated at the end."""
+    lab = make_lab(account, tiny_ami, tmp_path)
+    yield lab
+    instances = [
+        item["InstanceId"]
+        for reservation in lab.ec2.describe_instances()["Reservations"]
+        for item in reservation["Instances"]
+    ]
+    for instance in instances:
+        lab.ec2.modify_instance_attribute(InstanceId=instance, DisableApiTermination={"Value": False})
+    if instances:
+        lab.ec2.terminate_instances(InstanceIds=instances)
+    for instance in instances:
+        lab.wait(instance, "terminated")

@@ -154,7 +154,7 @@ class Cloud:
         after, wait = int(request.query_params["after"]), float(request.query_params["wait"])
         deadline = time.monotonic() + wait
         while 0 < self.generation <= after and time.monotonic() < deadline:
-            await asyncio.sleep(0.005)  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
         with self._lock:
             changes = [change for change in self._changes.values() if change.generation > after]
             if after == 0:
