@@ -91,9 +91,9 @@ class Settings(BaseSettings):
         description="Name under which this machine joins the cloud as a host. Default: its host name.",
     )
     public_range: IPv4Network = Field(
-        default=IPv4Network("198.18.0.0/16"),
-        description="Public addresses of instances, reachable from the hosts. "
-        "Two clouds on one machine need two ranges.",
+        default=IPv4Network("198.18.0.0/18"),
+        description="Public addresses of instances, reachable from the hosts. Unset: the first part of 198.18.0.0/15 "
+        "(by /18) that nothing on this machine used when the cloud was first started.",
     )
     cpu_overcommit: float = Field(
         default=16.0, ge=1, le=100, description="Virtual processors that a host gives away for each one it has."
@@ -197,9 +197,9 @@ class Settings(BaseSettings):
         """redis-py URL of the broker in use, the owner's or the embedded one."""
         return self.broker_url or f"unix://{self.run / 'valkey.sock'}"
 
-    def environment(self) -> dict[str, str]:
-        """The variables that give a child process these very settings."""
-        values = self.model_dump(mode="json", exclude_none=True)
+    def environment(self, *, given_only: bool = False) -> dict[str, str]:
+        """The variables that give a child process these very settings, or only those that somebody has set."""
+        values = self.model_dump(mode="json", exclude_none=True, exclude_unset=given_only) | {"home": str(self.home)}
         return {PREFIX + name.upper(): _variable(value) for name, value in values.items()}
 
 
@@ -215,6 +215,11 @@ def load(**overrides: Any) -> Settings:
 def notify_socket() -> str | None:
     """Where this process tells its supervisor (ours or systemd) that it is ready and alive; None without one."""
     return os.environ.get("NOTIFY_SOCKET")
+
+
+def sudo_user() -> str | None:
+    """Who called us through sudo."""
+    return os.environ.get("SUDO_USER")
 
 
 def child_environment(**more: str) -> dict[str, str]:

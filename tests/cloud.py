@@ -82,13 +82,16 @@ class Cloud:
         self.wait_until(lambda: all(p["state"] in ("ready", "done") for p in self.processes() if p["name"] != "agent"))
 
     def stop(self) -> None:
-        """Stop all its processes; nothing happens when it does not run."""
+        """Stop all its processes and switch its machines off; nothing happens when it does not run."""
         with contextlib.suppress(FileNotFoundError, ConnectionError, TimeoutError):
             for _ in control.ask(self.home / "control.sock", "down", STOP_SECONDS):
                 pass
         deadline = time.monotonic() + STOP_SECONDS
         while (self.home / "control.sock").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
+        if (self.home / "agent").exists():
+            command = [sys.executable, "-m", "agents.runtime.down", "--home", str(self.home / "agent"), "--grace", "0"]
+            subprocess.run(command, env=child_environment(), check=False, timeout=STOP_SECONDS)
 
     def running(self) -> bool:
         try:
@@ -168,7 +171,7 @@ class Cloud:
         with (self.home / "supervisor.log").open("ab") as log:
             subprocess.Popen(
                 [sys.executable, "-m", "controlplane.supervise", "--with", str(guardian)],
-                env=child_environment(**chosen.environment()),
+                env=child_environment(**chosen.environment(given_only=True)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -11,6 +11,7 @@ from controlplane.cli import (  # noqa: F401  (they register their commands)
     lifecycle,
     observe,
     scaffold,
+    welcome,
 )
 from controlplane.cli.application import Failure, application, errors
 

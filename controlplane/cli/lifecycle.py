@@ -17,6 +17,7 @@ from controlplane.supervise import control
 from controlplane.supervise.logfiles import LogFile
 
 START_SECONDS = 120.0
+TRIES = 8
 
 
 @application.command()
@@ -38,7 +39,7 @@ def up(
 
 def _start(settings: Settings, *, foreground: bool) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "controlplane.supervise"]
-    environment = child_environment(**settings.environment())
+    environment = child_environment(**settings.environment(given_only=True))
     if foreground:
         if (notify := notify_socket()) is not None:
             environment["NOTIFY_SOCKET"] = notify
@@ -54,23 +55,33 @@ def _start(settings: Settings, *, foreground: bool) -> subprocess.Popen[bytes]:
 
 
 @application.command()
-def down(home: Home = None) -> None:
-    """Stop all processes of the cloud. Machines keep running; `celaje up` finds them again."""
+def down(
+    machines: Annotated[bool, typer.Option("--machines", help="Switch this host's machines off, too.")] = False,
+    home: Home = None,
+) -> None:
+    """Stop all processes of the cloud. Without --machines its machines go on, and `celaje up` finds them again."""
     settings = load_settings(home=home)
-    if status_of(settings) is None:
-        output.print("No cloud is running.")
-        return
-    with _progress("stopping") as progress:
+    if status_of(settings) is not None:
+        _stop(settings)
+    if machines and (settings.home / "agent").exists():
+        errors.print("switching machines off …")
+        command = [sys.executable, "-m", "agents.runtime.down", "--home", str(settings.home / "agent")]
+        if subprocess.run(command, env=child_environment(), cwd="/", check=False).returncode:
+            raise Failure("not all machines could be switched off.")
+    output.print("Stopped.")
+
+
+def _stop(settings: Settings) -> None:
+    with _progress() as progress:
         task = progress.add_task("stopping", total=None)
         for status in control.ask(settings.home / "control.sock", "down"):
             waiting = [p["name"] for p in status["processes"] if p["state"] not in ("stopped", "waiting")]
             progress.update(task, description=f"stopping {', '.join(waiting)}")
         while (settings.home / "control.sock").exists():
             time.sleep(0.02)
-    output.print("Stopped.")
 
 
-def _progress(title: str) -> Progress:
+def _progress() -> Progress:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)
 
@@ -79,7 +90,7 @@ def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes] | Non
     """Follow the start on the control socket. Raises Failure with the reason when it does not become ready."""
     began = time.monotonic()
     deadline = began + START_SECONDS
-    with _progress("starting") as progress:
+    with _progress() as progress:
         task = progress.add_task("starting", total=None)
         while time.monotonic() < deadline:
             if process is not None and process.poll() is not None:
@@ -88,9 +99,18 @@ def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes] | Non
             if status is not None and status["ready"]:
                 output.print(f"Celaje is ready at [bold]{settings.endpoint}[/bold] ({time.monotonic() - began:.1f} s).")
                 return
+            if (broken := _given_up(status)) is not None:
+                raise Failure(f"{broken['name']} does not start: {broken['reason']}")
             progress.update(task, description=_summary(status))
             time.sleep(0.05)
     raise Failure(f"not ready after {START_SECONDS:.0f} s: {_summary(status)}. See `celaje status` and `celaje logs`.")
+
+
+def _given_up(status: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A process that failed so often in a row that more waiting is of no use (it is tried on nevertheless)."""
+    processes = status["processes"] if status is not None else []
+    failing = [p for p in processes if p["restarts"] >= TRIES and not _settled(p)]
+    return failing[0] if failing else None
 
 
 def _summary(status: dict[str, Any] | None) -> str:

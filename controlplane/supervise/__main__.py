@@ -86,6 +86,7 @@ def main() -> int:
                 raise GroundError(f"a supervisor runs already in {settings.home}") from None
             log.configure("supervisor", settings.log_level)
             leftovers.end(settings.home / "processes.json")
+            settings = ground.with_public_range(settings)
             asyncio.run(run(settings, guardian))
     except (GroundError, ValidationError, OSError, subprocess.CalledProcessError) as error:
         logging.getLogger(__name__).debug("cannot start", exc_info=True)

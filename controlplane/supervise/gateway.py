@@ -18,7 +18,7 @@ from controlplane.core import log
 from controlplane.supervise.notify import keep_alive
 
 _KEEP_ALIVE_SECONDS = 75
-_GRACE_SECONDS = 5
+_GRACE_SECONDS = 2
 _BACKLOG = 2048
 
 

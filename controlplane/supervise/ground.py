@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -15,6 +18,10 @@ from controlplane.settings import Settings
 from controlplane.state.embedded import Owner
 
 T = TypeVar("T")
+
+PUBLIC_POOL = IPv4Network("198.18.0.0/15")
+"""Set aside for benchmarks of networks (RFC 2544): in use at nobody's home."""
+PUBLIC_PREFIX = 18
 
 
 class GroundError(Exception):
@@ -49,6 +56,37 @@ def lay_out(settings: Settings, owner: Owner) -> None:
     if owner.drop and (file := settings.home / "settings.toml").exists():
         os.chown(file, 0, owner.gid)
         file.chmod(0o640)
+
+
+def with_public_range(settings: Settings) -> Settings:
+    """The settings with a range of public addresses of this cloud's own, unless its owner has set one.
+
+    It is chosen at the first start and kept, so that several clouds on one machine do not collide.
+    """
+    if "public_range" in settings.model_fields_set:
+        return settings
+    note = settings.home / "etc" / "public-range"
+    if not note.exists():
+        note.write_text(str(_free_range()))
+    return settings.model_copy(update={"public_range": IPv4Network(note.read_text())})
+
+
+def _free_range() -> IPv4Network:
+    used = [IPv4Network(text, strict=False) for text in _networks_in_use()]
+    for candidate in PUBLIC_POOL.subnets(new_prefix=PUBLIC_PREFIX):
+        if not any(candidate.overlaps(network) for network in used):
+            return candidate
+    raise GroundError(f"all of {PUBLIC_POOL} is in use on this machine; set CELAJE_PUBLIC_RANGE")
+
+
+def _networks_in_use() -> list[str]:
+    """Addresses and routes of this machine, less the default route."""
+    if shutil.which("ip") is None:
+        return []
+    links = json.loads(subprocess.run(["ip", "-j", "-4", "address"], check=True, capture_output=True).stdout)
+    routes = json.loads(subprocess.run(["ip", "-j", "-4", "route"], check=True, capture_output=True).stdout)
+    addresses = [address["local"] for link in links for address in link.get("addr_info", ())]
+    return [*addresses, *(route["dst"] for route in routes if route["dst"] != "default")]
 
 
 def as_owner(settings: Settings, action: Callable[[], T]) -> T:

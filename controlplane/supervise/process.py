@@ -123,7 +123,10 @@ class Process:
             watch.cancel()
         if status < 0:
             return f"killed by {signal.Signals(-status).name}"
-        return "" if self.spec.once and status == 0 else f"exited with status {status}"
+        if status == 0:
+            return "" if self.spec.once else "it ended"
+        last_words = "".join(self._log_file.tail(1))[-300:]
+        return f"exited with status {status}: {last_words}"
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         owner = self.spec.owner

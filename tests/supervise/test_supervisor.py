@@ -92,9 +92,11 @@ async def test_what_is_killed_is_back_at_once(home: Path) -> None:
 
 
 async def test_what_cannot_start_says_why_and_is_tried_again_ever_more_slowly(home: Path) -> None:
-    async with supervised(home, (spec("broken", "raise SystemExit(7)"),), (spec("never", SERVE),)) as supervisor:
+    async with supervised(
+        home, (spec("broken", "raise SystemExit('no disk')"),), (spec("never", SERVE),)
+    ) as supervisor:
         await until(lambda: supervisor.processes[0].status.restarts == 3)
-        assert supervisor.processes[0].status.reason == "exited with status 7"
+        assert supervisor.processes[0].status.reason == "exited with status 1: no disk"
         assert supervisor.processes[1].status.state == "waiting"
         assert not supervisor.ready
     async with supervised(home, (Spec("absent", ("/nonexistent",)),)) as supervisor:
