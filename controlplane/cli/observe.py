@@ -14,9 +14,13 @@ import typer
 from rich.table import Table
 
 from controlplane.cli.application import Failure, Home, application, load_settings, output, status_of
+from controlplane.cli.owner import in_database
+from controlplane.fleet import hosts
+from controlplane.settings import Settings
 from controlplane.supervise.cloud import agent_reason
 from controlplane.supervise.logfiles import LogFile
 
+SILENT_SECONDS = 60.0
 _COLOURS = {"ready": "green", "done": "green", "failed": "red", "restarting": "red"}
 
 
@@ -34,9 +38,31 @@ def status(
     else:
         output.print(f"Celaje at [bold]{document['endpoint']}[/bold], state in {settings.home}")
         output.print(_table(document["processes"]))
-        if reason := agent_reason(settings):
-            output.print(f"No hypervisor agent on this machine: {reason}.")
+        _print_hosts(settings)
     raise typer.Exit(0 if document["ready"] else 1)
+
+
+def _print_hosts(settings: Settings) -> None:
+    if reason := agent_reason(settings):
+        output.print(f"\nNo hypervisor agent on this machine: {reason}.")
+    try:
+        known = in_database(settings, lambda db, _: hosts.all_hosts(db))
+    except Failure as failure:
+        output.print(f"\nNothing is known of the hosts: {failure}")
+        return
+    table = Table("host", "state", "machines", "free", "accelerator", box=None, pad_edge=False, header_style="bold")
+    for row in known:
+        silent = row["silent_seconds"]
+        state = "[green]ready[/green]" if silent < SILENT_SECONDS else f"[red]silent for {silent:.0f} s[/red]"
+        free = f"{row['memory_free'] / 1024:.1f} GiB, {row['disk_free']} GiB disk"
+        facts = row["facts"]
+        accelerator = facts.get("accelerator", "unknown") + (
+            f" ({why})" if (why := facts.get("accelerator_reason")) else ""
+        )
+        table.add_row(row["name"], state, str(row["machines"]), free, accelerator)
+    if known:
+        output.print()
+        output.print(table)
 
 
 @application.command()
