@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -66,8 +67,10 @@ def test_from_the_aws_cli_to_ssh_and_back(account: Account, tiny_image: str, tmp
 
 
 def _has_domain(instance: str) -> bool:
-    return any(
-        instance.encode() in (path / "cmdline").read_bytes()
-        for path in Path("/proc").glob("[0-9]*")
-        if (path / "exe").exists() and b"qemu" in os.fsencode((path / "exe").resolve())
-    )
+    """Whether a QEMU runs for the instance on this host."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_bytes()
+            if b"qemu-system" in command and instance.encode() in command:
+                return True
+    return False
