@@ -166,7 +166,7 @@ def _action_route(
             service, protocol = index.load(facts.name), _query_protocol(facts)
             raise _refuse(wording.malformed(service, protocol, problem), service, protocol, region) from problem
     action = form.get("Action")
-    if action is None:
+    if action is None or (not candidates and request.method == "GET" and not index.by_action(action, None)):
         return None
     facts = _service_of_action(action, form.get("Version"), speaking, index)
     route = _operation_route(index.load(facts.name), _query_protocol(facts), action, region)

@@ -8,7 +8,7 @@ from typing import Any
 from controlplane.wire import wording
 from controlplane.wire.compiler import ShapeCompiler, compiler_of
 from controlplane.wire.patterns import compiled
-from controlplane.wire.protocols.query_input import Ec2Input
+from controlplane.wire.protocols.query_input import ec2_name
 from controlplane.wire.route import Route
 from controlplane.wire.service import Operation, Service
 from controlplane.wire.wording import Rule, Violation
@@ -82,7 +82,7 @@ class Validator(ShapeCompiler):
 
     def member_label(self, name: str, shape: Any) -> str:
         """What messages call a member: EC2 says what stands in the request, the others the member's name."""
-        return Ec2Input.member_names(self, name, shape)[0] if self.protocol == "ec2" else name  # type: ignore[arg-type]
+        return ec2_name(name, shape) if self.protocol == "ec2" else name
 
     def _structure(self, shape: Any) -> Check:
         if shape.is_document_type:

@@ -112,6 +112,8 @@ FOUND = [
         "sts",
         "GetCallerIdentity",
     ),
+    ("bucket in host, no key", _request(host="b.s3.eu-west-1.amazonaws.com"), "s3", "ListObjects"),
+    ("object with a query", _request(path="/bucket/key", query="Action=play"), "s3", "GetObject"),
     ("signature version 2", _request(path="/b", authorization="AWS A:sig"), "s3", "ListObjects"),
     (
         "sigv4a",

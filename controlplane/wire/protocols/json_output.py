@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from controlplane.wire.compiler import Closure, ShapeCompiler
-from controlplane.wire.protocols.text import timestamp_format
+from controlplane.wire.protocols.text import format_string, timestamp_format
 from controlplane.wire.timestamps import FORMATTERS, epoch
 
 
@@ -76,7 +76,7 @@ class JsonOutput(ShapeCompiler):
         return lambda value: {key: None if item is None else encode(item) for key, item in value.items()}
 
     def _string(self, shape: Any) -> Closure:
-        return _same
+        return format_string
 
     _character = _string
 

@@ -138,14 +138,17 @@ class QueryInput(ShapeCompiler):
     _string = _character = _integer = _long = _float = _double = _boolean = _blob = _timestamp = _scalar
 
 
+def ec2_name(name: str, shape: Any) -> str:
+    """What EC2 calls a member of a structure in its requests."""
+    found: str = shape.serialization.get("queryName") or shape.serialization.get("name", name)
+    return found[:1].upper() + found[1:]
+
+
 class Ec2Input(QueryInput):
     """EC2's dialect: lists are always flat, and names start with a capital."""
 
     def member_names(self, name: str, shape: Any) -> tuple[str, ...]:
-        if "queryName" in shape.serialization:
-            return (shape.serialization["queryName"],)
-        found: str = shape.serialization.get("name", name)
-        return tuple(dict.fromkeys([found[:1].upper() + found[1:], found]))
+        return tuple(dict.fromkeys([ec2_name(name, shape), shape.serialization.get("name", name)]))
 
     def list_names(self, shape: Any) -> tuple[str, ...]:
         return ()

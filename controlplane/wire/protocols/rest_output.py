@@ -26,6 +26,7 @@ HeaderPart = Callable[[Any, Headers], None]
 
 _JSON_TYPE = "application/json"
 _XML_TYPE = "application/xml"
+_NO_CONTENT = 204
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -128,7 +129,7 @@ _HEADER_PARTS: dict[Any, Callable[[str, Any], HeaderPart]] = {"header": _header,
 
 
 def _body_writer(operation: Operation, shape: Any, protocol: str) -> Callable[[Result], tuple[str, Body]]:
-    if shape is None:
+    if shape is None or operation.status == _NO_CONTENT:
         return lambda result: ("", b"")
     payload = shape.serialization.get("payload")
     if payload is not None:

@@ -49,10 +49,11 @@ def root_name(operation: Operation) -> str | None:
 
 
 def default_namespace(operation: Operation) -> Any:
-    """The namespace of a REST-XML answer: S3's, or the one of the API's requests."""
+    """The namespace of a REST-XML answer: S3's, or the one that the API's requests with a body have."""
     if operation.service.name == "s3":
         return _NAMESPACE
-    return operation.input_shape.serialization.get("xmlNamespace") if operation.input_shape is not None else None
+    inputs = (other.get("input", {}) for other in operation.service.description["operations"].values())
+    return next((given["xmlNamespace"] for given in inputs if "xmlNamespace" in given), None)
 
 
 def special_writer(operation: Operation) -> Callable[[Mapping[str, Any]], bytes] | None:
