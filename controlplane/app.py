@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from controlplane import settings as configuration
+from controlplane.access import facts
 from controlplane.access.authorize import Authorizer
 from controlplane.access.credentials import Authenticator
 from controlplane.access.principals import Principals
@@ -82,6 +83,7 @@ class Application:
         self._stack.push_async_callback(listener.stop)
         hints.start(publisher(make_celery(settings.broker)))
         registry = Registry.scan()
+        facts.require(registry.actions())
         index = Index.open(
             settings.cache,
             {entry.model: entry.extra_protocols for entry in registry.services.values() if entry.extra_protocols},
@@ -93,7 +95,7 @@ class Application:
         cloud = Cloud(settings.regions, settings.public_range)
         blobs = FileBlobs(settings.blobs)
         dispatcher = Dispatcher(registry, authorizer, {"blobs": blobs, "sealing": sealer}, cloud)
-        authenticator = Authenticator(principals, sealer, settings.regions)
+        authenticator = Authenticator(principals, sealer, settings.regions, recorder)
         self._gateway = Gateway(Pipeline(database, dispatcher, authenticator), index)
         self._own = _own_application(
             database,

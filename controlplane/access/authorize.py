@@ -34,6 +34,8 @@ _KINDS = {
     "federated-user": PrincipalKind.FEDERATED_USER,
     "service": PrincipalKind.SERVICE,
 }
+# Managed policies of AWS's own are everybody's.
+_AWS = "aws"
 _SERVICE_LINKED = ":role/aws-service-role/"
 # Services whose resource policies are the only way in, even for their own account.
 _DELEGATING = frozenset({"kms"})
@@ -65,11 +67,6 @@ class Authorizer:
             target = await self._target(ctx, action, resource)
             question = Question(caller, action, target, ResourceContext(values, resource, action))
             self._decide(ctx, question, policies)
-        if principal.access_key_id is not None and ctx.facts.get("use-noted") is None:
-            ctx.facts["use-noted"] = True
-            issuer = principal.session.get("issuer_id", "")
-            if issuer or not principal.session:
-                self._recorder.used(principal.access_key_id, issuer, ctx.region, ctx.service)
 
     async def pass_role(self, ctx: Context, role_arn: str, service: str) -> None:
         """Check `iam:PassRole` on a role for a service, and that the role trusts it. Raises the denial."""
@@ -86,6 +83,8 @@ class Authorizer:
 
     async def _target(self, ctx: Context, action: str, resource: Resource) -> Target:
         owner = _account_of(resource.arn) or str(resource.conditions.get("aws:ResourceAccount", ctx.account_id))
+        if owner == _AWS:
+            owner = ctx.account_id
         organization = await self._principals.organization(owner)
         policy = None
         if resource.policy is not None:

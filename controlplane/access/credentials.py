@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from controlplane.access import keys, sessions, sigv4
 from controlplane.access.dialects import Dialect, Refusal, dialect_of, refusal
 from controlplane.access.principals import Credential, Principals
+from controlplane.access.recorder import Recorder
 from controlplane.access.sigv4 import Signature
 from controlplane.core.http import HttpRequest
 from controlplane.core.principal import ANONYMOUS, Principal
@@ -46,11 +47,13 @@ class Authenticator:
         principals: Principals,
         sealer: Sealer,
         regions: Collection[str],
+        recorder: Recorder,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._principals = principals
         self._sealer = sealer
         self._regions = frozenset(regions)
+        self._recorder = recorder
         self._clock = clock
         self._sessions: OrderedDict[tuple[str, str], Credential] = OrderedDict()
 
@@ -71,6 +74,7 @@ class Authenticator:
             raise refusal(dialect, Refusal.UNSIGNED_HEADERS, _not_signed(unsigned))
         credential = await self._credential(signature, dialect)
         self._check_signature(request, signature, credential, dialect)
+        self._recorder.used(credential.principal, signature.region, route.service.name)
         return credential.principal
 
     def _check_scope(self, signature: Signature, service: str, dialect: Dialect) -> None:

@@ -19,6 +19,7 @@ import asyncpg
 from controlplane.access.policy.decision import Decision
 from controlplane.access.policy.evaluate import PolicySet, PrincipalPolicies, Question
 from controlplane.core.errors import ServiceUnavailable
+from controlplane.core.principal import Principal
 from controlplane.state.database import Database
 
 log = logging.getLogger("celaje.access")
@@ -72,13 +73,13 @@ class Recorder:
             self._allowed += 1
         self._waiting.append(made)
 
-    def used(self, access_key_id: str, issuer_id: str, region: str, service: str) -> None:
-        """Note the use of a long-term key, or of a role where `issuer_id` is given."""
+    def used(self, principal: Principal, region: str, service: str) -> None:
+        """Note the use of a long-term key, or of the role behind a session."""
         now = datetime.now(UTC)
-        if issuer_id:
-            self._roles[issuer_id] = now, region
-        else:
-            self._keys[access_key_id] = now, region, service
+        if not principal.session and principal.access_key_id is not None:
+            self._keys[principal.access_key_id] = now, region, service
+        elif principal.kind == "assumed-role":
+            self._roles[principal.session["issuer_id"]] = now, region
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())

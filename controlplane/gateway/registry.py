@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from controlplane.core.operation import OperationSpec
+from controlplane.core.operation import NoPermissionNeeded, OperationSpec, Unauthenticated
 
 SERVICES = Path(__file__).parent.parent / "services"
 PACKAGE = "controlplane.services"
@@ -46,6 +47,13 @@ class Registry:
     def scan(cls, folder: Path = SERVICES) -> Registry:
         """Read every service folder and import its operations."""
         return cls([_read_entry(path.parent) for path in sorted(folder.glob("*/service.toml"))])
+
+    def actions(self) -> Iterator[str]:
+        """The IAM actions that all operations together ask about."""
+        for entry in self.services.values():
+            for spec in entry.operations.values():
+                if not isinstance(spec.on, NoPermissionNeeded | Unauthenticated):
+                    yield entry.action(spec)
 
 
 def _read_entry(folder: Path) -> ServiceEntry:

@@ -20,6 +20,7 @@ from controlplane.access import accounts, keys, sessions
 from controlplane.access.accounts import Account
 from controlplane.access.credentials import Authenticator
 from controlplane.access.principals import Principals, announce
+from controlplane.access.recorder import Recorder
 from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpRequest
 from controlplane.core.principal import Principal
@@ -82,7 +83,9 @@ async def door(database: Database, database_url: str, sealer: Sealer) -> AsyncIt
     async with database.unit() as db:
         account = await accounts.create(db, sealer, f"test {secrets.token_hex(6)}")
     made = Door(None, principals, listener, database, sealer, account)  # type: ignore[arg-type]
-    made.authenticator = Authenticator(principals, sealer, ["us-east-1", "eu-west-1"], lambda: time.time() + made.now)
+    made.authenticator = Authenticator(
+        principals, sealer, ["us-east-1", "eu-west-1"], Recorder(database), lambda: time.time() + made.now
+    )
     yield made
     await listener.stop()
 

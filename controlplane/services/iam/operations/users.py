@@ -52,9 +52,11 @@ async def get_user(ctx: Context, request: GetUserRequestTypeDef) -> dict[str, An
 
 
 async def _root(ctx: Context) -> dict[str, Any]:
+    """Root has no name of its own; as AWS shows the account's alias, we show the account's name."""
     row = await account(ctx.db, ctx.account_id)
     return {
         "Path": "/",
+        "UserName": row["name"],
         "UserId": ctx.account_id,
         "Arn": ctx.principal.arn,
         "CreateDate": row["created_at"],
