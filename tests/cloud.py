@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -121,7 +122,7 @@ class Cloud:
             time.sleep(0.05)
         raise AssertionError(f"not so after {seconds:.0f} s: {self._complaint()}")
 
-    def tiny_ami(self) -> str:
+    def tiny_image(self) -> str:
         """The id of the tiny AMI; the first caller builds it."""
         with (self.home / "image.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -167,6 +168,8 @@ class Cloud:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
+        # 198.18.0.0/15 is for tests; each cloud takes one of its 128 blocks.
+        settings.setdefault("public_range", f"198.{random.choice((18, 19))}.{random.randrange(64) * 4}.0/22")
         chosen = Settings(home=self.home, listen=f"127.0.0.1:{port}", agent=self._agent, **settings)
         with (self.home / "supervisor.log").open("ab") as log:
             subprocess.Popen(

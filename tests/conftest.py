@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 import uuid
@@ -99,15 +100,18 @@ def account(cloud: Cloud) -> Account:
 
 
 @pytest.fixture(scope="session")
-def tiny_ami(cloud: Cloud) -> str:
-    """The tiny AMI, built once for all tests of this run."""
-    return cloud.tiny_ami()
+def tiny_image(cloud: Cloud) -> str:
+    """The id of the tiny AMI, built once a run; the cloud's hypervisor agent has joined."""
+    if os.geteuid() != 0:
+        pytest.skip("the hypervisor agent needs root")
+    cloud.wait_until(lambda: cloud.process("agent")["state"] == "ready", 30)
+    return cloud.tiny_image()
 
 
 @pytest.fixture
-def lab(account: Account, tiny_ami: str, tmp_path: Path) -> Iterator[Lab]:
+def lab(account: Account, tiny_image: str, tmp_path: Path) -> Iterator[Lab]:
     """A fresh account, ready to launch machines; they are terminated at the end."""
-    lab = make_lab(account, tiny_ami, tmp_path)
+    lab = make_lab(account, tiny_image, tmp_path)
     yield lab
     instances = [
         item["InstanceId"]

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hmac
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -19,6 +20,7 @@ from controlplane.fleet.waiting import Waiting
 from controlplane.state.database import Database
 
 MAX_WAIT = 30.0
+LOOK_SECONDS = 5.0
 MAX_CONSOLE = 64 * 1024
 
 IssueCredentials = Callable[[Unit, str, str], Awaitable[Credentials | None]]
@@ -65,16 +67,19 @@ def router(api: FleetApi) -> APIRouter:
     async def get_desired(
         host: CallingHost, after: Annotated[int, Query(ge=0)] = 0, wait: Annotated[float, Query(ge=0)] = 0.0
     ) -> Desired:
-        event = api.waiting.expect(host)
-        try:
-            found = await _look(host, after)
-            if not found.changes and after > 0 and wait > 0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), min(wait, MAX_WAIT))
+        deadline = time.monotonic() + min(wait, MAX_WAIT)
+        while True:
+            event = api.waiting.expect(host)
+            try:
                 found = await _look(host, after)
-            return found
-        finally:
-            api.waiting.done(host, event)
+                left = deadline - time.monotonic()
+                if found.changes or after == 0 or left <= 0:
+                    return found
+                # Looking again now and then also tells that the host is there.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(event.wait(), min(left, LOOK_SECONDS))
+            finally:
+                api.waiting.done(host, event)
 
     async def _look(host: str, after: int) -> Desired:
         async with api.database.unit() as db:

@@ -34,6 +34,9 @@ WITH host AS (
 INSERT INTO fleet_reservations (machine, host_id, vcpus, memory_mib, disk_gib) SELECT $1, id, $3, $4, $5 FROM host
 RETURNING true
 """
+_ALL_UP = """
+SELECT count(*) > 0 AND bool_and(seen_at > now() - make_interval(secs => $1)) FROM fleet_hosts WHERE kind = $2
+"""
 _HELD = "SELECT host_id FROM fleet_reservations WHERE machine = $1"
 _PARK = """
 WITH held AS (SELECT machine, host_id, vcpus, memory_mib FROM fleet_reservations WHERE machine = $1 FOR UPDATE),
@@ -180,6 +183,11 @@ class Placement:
 
     def _age(self) -> float:
         return time.monotonic() - self._seen
+
+
+async def all_hosts_up(db: Unit, kind: str = "hypervisor") -> bool:
+    """Whether every known host has called lately, so that "no room" is the last word."""
+    return bool(await db.fetchval(_ALL_UP, UP_SECONDS, kind))
 
 
 async def host_of(db: Unit, machine: str) -> str | None:

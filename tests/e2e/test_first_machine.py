@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cloud import Account
-from tests.e2e.machines import ssh, ssh_answers
+from tests.machines import Lab
 
 AWS = f"{sys.prefix}/aws-cli/bin/aws"
 """In an environment of its own, made by deploy/make-venv: it insists on a botocore of its own."""
@@ -58,8 +58,8 @@ def test_from_the_aws_cli_to_ssh_and_back(account: Account, tiny_image: str, tmp
     aws("ec2", "wait", "instance-running", "--instance-ids", instance)
     found = aws("ec2", "describe-instances", "--instance-ids", instance)["Reservations"][0]["Instances"][0]
     address = found["PublicIpAddress"]
-    ssh_answers(address)
-    assert ssh(key, address, "hostname").strip() == found["PrivateDnsName"].split(".")[0]
+    lab = Lab(account.client("ec2"), tiny_image, key, group)
+    assert lab.ssh_to(address, "hostname").strip() == found["PrivateDnsName"].split(".")[0]
 
     aws("ec2", "terminate-instances", "--instance-ids", instance)
     aws("ec2", "wait", "instance-terminated", "--instance-ids", instance)

@@ -19,7 +19,10 @@ VPC = "ec2.vpc"
 SHOWN_AFTER_TERMINATION = timedelta(hours=1)
 LAUNCH_PATIENCE = timedelta(minutes=5)
 """A launch that its host reports as failed for so long is given up."""
+HOST_PATIENCE = timedelta(seconds=60)
+"""So long a launch waits for hosts that are away, such as after everything was restarted."""
 _WATCH_SECONDS = 5.0
+_LOOK_AGAIN_SECONDS = 1.0
 
 _placement = placement.Placement()
 
@@ -54,6 +57,8 @@ async def reconcile_instance(run: Run, key: str) -> Outcome:
 async def _run(db: Unit, row: Any) -> Outcome:
     host = row["host_id"] or await _find_host(db, row)
     if host is None:
+        if _launching_since(row) < HOST_PATIENCE and not await placement.all_hosts_up(db):
+            return Again(_LOOK_AGAIN_SECONDS)
         return await _give_up(db, row, "Server.InsufficientInstanceCapacity", "No host has room for this instance.")
     if row["host_id"] and row["state"] == "pending" and not await placement.unpark(db, row["id"], _ask(row)):
         return await _stay_stopped(db, row)

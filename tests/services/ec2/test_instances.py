@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from typing import Any
@@ -24,14 +23,14 @@ def refused(call: Any, **parameters: Any) -> str:
 
 
 def test_machine_boots_and_answers_on_ssh(lab: Lab) -> None:
-    script = base64.b64encode(b"#!/bin/sh\necho written > /tmp/by-user-data\n").decode()
+    script = "#!/bin/sh\necho written > /tmp/by-user-data\n"
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "first"}]}]
     (id,) = lab.launch(UserData=script, TagSpecifications=tags)
     assert lab.ssh(id, "hostname").strip() == "ip-" + lab.show(id)["PrivateIpAddress"].replace(".", "-")
     assert lab.ssh(id, "wget -qO- http://169.254.169.254/latest/meta-data/instance-id") == id
     document = json.loads(lab.ssh(id, "wget -qO- http://169.254.169.254/latest/dynamic/instance-identity/document"))
     assert (document["instanceId"], document["instanceType"], document["region"]) == (id, "t3.nano", "us-east-1")
-    assert lab.ssh(id, "while ! cat /tmp/by-user-data; do sleep 0.2; done").strip() == "written"
+    assert lab.ssh(id, "for i in $(seq 50); do cat /tmp/by-user-data && break; sleep 0.2; done").strip() == "written"
     status = lab.ec2.describe_instance_status(InstanceIds=[id])["InstanceStatuses"][0]
     assert status["InstanceStatus"]["Status"] == status["SystemStatus"]["Status"] == "ok"
     shown = lab.show(id)
