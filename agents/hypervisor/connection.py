@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _HOST_SOCKETS = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
 _LOOK_AGAIN = 0.1
+_PATIENCE = 10.0
 _BROKEN = {libvirt.VIR_ERR_RPC, libvirt.VIR_ERR_INVALID_CONN, libvirt.VIR_ERR_NO_CONNECT}
 
 
@@ -88,10 +89,15 @@ class Connection:
                     connection.close()
 
     async def call(self, function: Callable[[Any], T]) -> T:
-        """Run a blocking libvirt call in a thread. Raises Unavailable, or libvirtError when libvirt refuses."""
+        """Run a blocking libvirt call in a thread, as soon as libvirt is there.
+
+        Raises Unavailable when it does not come back or goes away meanwhile, libvirtError when it refuses.
+        """
+        try:
+            await asyncio.wait_for(self.ready.wait(), _PATIENCE)
+        except TimeoutError:
+            raise Unavailable("libvirt does not answer") from None
         connection = self._connection
-        if connection is None:
-            raise Unavailable("libvirt does not answer")
         try:
             return await asyncio.to_thread(function, connection)
         except libvirt.libvirtError as error:
@@ -122,6 +128,8 @@ class Connection:
         connection.registerCloseCallback(self._closed, None)
         connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._life_cycle, None)
         connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, self._rebooted, None)
+        # Libvirt tries out what QEMU can do when it is asked first, for seconds: better now than at a machine's start.
+        connection.getDomainCapabilities(None, "x86_64", "q35", "qemu", 0)
         return connection
 
     def _closed(self, _connection: Any, _reason: int, _opaque: Any) -> None:

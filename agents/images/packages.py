@@ -19,6 +19,25 @@ def kernel_package() -> str:
     raise LookupError(f"apt knows no package {KERNEL}; run apt-get update")
 
 
+def debian_sources(suite: str) -> list[str]:
+    """One-line sources of a Debian release with its updates, as the host's own apt is configured to reach them.
+
+    Raises LookupError when the host's apt knows no source of that release.
+    """
+    template = "$(ORIGIN)|$(SIGNED_BY)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
+    command = ["apt-get", "indextargets", "--format", template, "Created-By: Packages"]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    lines = []
+    for target in listing.splitlines():
+        origin, key, uri, release, component = target.split("|")
+        if origin == "Debian" and release.split("-")[0] == suite:
+            signed = f"[signed-by={key}] " if key.startswith("/") else ""
+            lines.append(f"deb {signed}{uri} {release} {component}")
+    if not lines:
+        raise LookupError(f"this host's apt has no source of Debian {suite}")
+    return list(dict.fromkeys(lines))
+
+
 def unpack(names: Sequence[str], downloads: Path, root: Path) -> None:
     """Download the named packages and unpack their files below `root`."""
     downloads.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ _PACKAGES = (
     "busybox-static", "dropbear-bin", "libtomcrypt1", "libtommath1", "zlib1g", "libcrypt1", "libgmp10", "libc6",
     "e2fsprogs", "libext2fs2", "libcom-err2", "libuuid1", "libblkid1",
 )  # fmt: skip
-_MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "virtio_rng", "evdev", "button")
+_MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "virtio-rng", "evdev", "button")
 _PROGRAMS = ("usr/sbin/dropbear", "usr/bin/dropbearkey", "sbin/resize2fs")
 _FOLDERS = (
     "bin", "sbin", "usr/bin", "usr/sbin", "lib64", "lib/x86_64-linux-gnu", "proc", "sys", "dev", "run", "tmp",
@@ -28,6 +28,8 @@ _INSTALLED = {
     "metadata": "usr/bin/metadata",
     "configure": "etc/configure",
     "udhcpc": "etc/udhcpc",
+    "logins": "etc/logins",
+    "grow": "etc/grow",
     "power-button": "etc/acpi/PWRF/00000080",
     "inittab": "etc/inittab",
     "passwd": "etc/passwd",
@@ -35,7 +37,7 @@ _INSTALLED = {
     "shells": "etc/shells",
     "profile": "etc/profile",
 }
-_EXECUTABLE = {"boot", "metadata", "configure", "udhcpc", "power-button"}
+_EXECUTABLE = {"boot", "metadata", "configure", "udhcpc", "logins", "grow", "power-button"}
 
 
 def build(work: Path, output: Path, say: Callable[[str], None]) -> None:
@@ -57,7 +59,7 @@ def build(work: Path, output: Path, say: Callable[[str], None]) -> None:
         disk="disk.qcow2",
         kernel="kernel",
         initrd="initrd",
-        command_line="console=ttyS0 root=/dev/vda quiet loglevel=4 tsc=reliable no_timer_check",
+        command_line="console=ttyS0 root=/dev/vda quiet loglevel=4 tsc=reliable cryptomgr.notests",
         root_device="/dev/vda",
         login_user="ec2-user",
         min_disk_gib=1,
@@ -67,14 +69,12 @@ def build(work: Path, output: Path, say: Callable[[str], None]) -> None:
 
 def _initial_ram_disk(unpacked: Path) -> bytes:
     archive = initramfs.Archive()
-    for folder in ("bin", "dev", "proc", "sys", "modules", "new"):
+    for folder in ("bin", "dev", "proc", "sys", "new"):
         archive.folder(folder)
     archive.device("dev/console", 5, 1)
     archive.file("bin/busybox", (unpacked / "bin/busybox").read_bytes(), 0o755)
-    modules = initramfs.module_files(unpacked, _MODULES)
-    for path in modules:
-        archive.file(f"modules/{path.name}", path.read_bytes())
-    archive.file("modules/order", "".join(f"{path.name}\n" for path in modules).encode())
+    initramfs.add_modules(archive, unpacked, _MODULES)
+    archive.file("drivers", " ".join(_MODULES).encode() + b"\n")
     archive.file("init", (_FILES / "init").read_bytes(), 0o755)
     return archive.compressed()
 

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agents.runtime.process import run
+from agents.runtime.process import ToolFailed, run
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class Namespace:
     async def create(self) -> bool:
         """Make the namespace unless it is there; True when it was made."""
         assert self.name is not None
-        if (_FOLDER / self.name).exists() and await self._is_mounted():
+        if self._is_there():
             return False
         await run(["ip", "netns", "add", self.name])
         return True
@@ -38,13 +38,21 @@ class Namespace:
     async def delete(self) -> None:
         """Remove the namespace with all that is in it."""
         assert self.name is not None
-        if (_FOLDER / self.name).exists():
+        if self._is_there():
             await run(["ip", "netns", "delete", self.name])
 
     async def ip(self, *lines: str) -> None:
         """Run lines of `ip` commands in one process, in order; stops at the first that fails."""
         if lines:
             await run(["ip", *self._selector(), "-batch", "-"], stdin="\n".join(lines) + "\n")
+
+    async def remove_link(self, name: str) -> None:
+        """Remove an interface; that it is gone already, as the other end of a veth may be, is no error."""
+        try:
+            await self.ip(f"link delete {name}")
+        except ToolFailed:
+            if name in {link["ifname"] for link in await self.show("link")}:
+                raise
 
     async def bridge(self, *lines: str) -> None:
         """Run lines of `bridge` commands in one process, in order; stops at the first that fails."""
@@ -80,13 +88,16 @@ class Namespace:
     def _selector(self) -> list[str]:
         return ["-n", self.name] if self.name else []
 
-    async def _is_mounted(self) -> bool:
-        # After a reboot or a kill in the middle of `ip netns add`, the file can be there without the namespace.
+    def _is_there(self) -> bool:
         assert self.name is not None
-        if (_FOLDER / self.name).stat().st_dev != _FOLDER.stat().st_dev:
-            return True
-        (_FOLDER / self.name).unlink()
-        return False
+        path = _FOLDER / self.name
+        if not path.exists():
+            return False
+        # After a kill in the middle of `ip netns add`, the file can be there without the namespace.
+        if path.stat().st_dev == _FOLDER.stat().st_dev:
+            path.unlink()
+            return False
+        return True
 
 
 def names(prefix: str) -> set[str]:

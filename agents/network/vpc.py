@@ -23,7 +23,7 @@ MTU = 1450
 """Leaves room for VXLAN's headers from the beginning: a guest's MTU cannot be lowered when a second host joins."""
 
 _TIME_AND_NAMES = "169.254.169.253"
-_FIRST_TABLE, _FIRST_RULE = 1000, 1000
+_FIRST_TABLE, _RULE = 1000, 1000
 _SYSCTLS = (
     ("ipv4/ip_forward", "1"),
     ("ipv4/conf/all/send_redirects", "0"),
@@ -151,20 +151,25 @@ class VpcNetwork:
         await self.namespace.ip(*(f"link delete {tap}" for tap in stale))
 
     async def _sync_routes(self, document: Vpc) -> None:
-        """A routing table a route table, chosen by the bridge that a packet came in by; local routes always win."""
+        """A routing table a route table, chosen by the bridge that a packet came in by.
+
+        Each begins with the VPC's subnets and ends with "unreachable": the main table, with its way to the host, is for
+        the router itself and for what comes in from the host.
+        """
         addresses = {port.id: port for port in document.ports}
         bridges = {port.id: bridge(port.subnet) for port in document.ports}
-        rules = [f"rule add pref {_FIRST_RULE - 1} lookup main suppress_prefixlength 0"]
+        rules: list[str] = []
         routes: list[str] = []
         for index, table in enumerate(document.route_tables):
             number = _FIRST_TABLE + index
-            rules += [f"rule add pref {_FIRST_RULE} iif {bridge(id)} lookup {number}" for id in table.subnets]
+            rules += [f"rule add pref {_RULE} iif {bridge(id)} lookup {number}" for id in table.subnets]
             routes.append(f"route add unreachable default metric 4096 table {number}")
             routes += self._routes(table, number, addresses, bridges)
+            routes += [f"route replace {s.cidr} dev {bridge(s.id)} table {number}" for s in document.subnets]
         if self._routes_in_place == (routes, rules):
             return
         present = await self.namespace.show("rule", "show")
-        old = [f"rule delete pref {rule['priority']}" for rule in present if _ours(rule)]
+        old = [f"rule delete pref {_RULE}" for rule in present if rule["priority"] == _RULE]
         tables = {int(rule["table"]) for rule in present if str(rule.get("table", "")).isdigit()}
         flush = [f"route flush table {table}" for table in sorted(tables)]
         await self.namespace.ip(*flush, *old, *routes, *rules)
@@ -182,7 +187,3 @@ class VpcNetwork:
             elif route.target in addresses:
                 port = addresses[route.target]
                 yield f"route replace {network} via {port.address} dev {bridges[port.id]} table {number}"
-
-
-def _ours(rule: dict[str, Any]) -> bool:
-    return rule["priority"] in (_FIRST_RULE - 1, _FIRST_RULE)

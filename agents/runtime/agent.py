@@ -215,7 +215,7 @@ class Agent:
             self._reporter.applied(key, change.generation)
             return True
         if self._users(key.id):
-            raise BlockingIOError(f"{key} is to be removed, but machines use it still")
+            return True
         await self._vpcs.remove(key.id)
         if self._ledger.get(key) is not change:
             return True

@@ -40,16 +40,20 @@ class Consoles:
                     log.debug("console of %s: %s", machine, error)
 
     async def _tell(self, machine: str, path: Path) -> None:
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            return
-        seen = (status.st_size, status.st_mtime_ns)
-        if self._told.get(machine) == seen or status.st_size == 0:
+        seen = _size_and_time(path)
+        if self._told.get(machine, (0, 0)) == seen:
             return
         content = await asyncio.to_thread(_end_of, path)
         await self._client.console(machine, content)
         self._told[machine] = seen
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (status.st_size, status.st_mtime_ns if status.st_size else 0)
 
 
 def _end_of(path: Path) -> bytes:

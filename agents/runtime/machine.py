@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from collections.abc import Awaitable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -24,9 +23,9 @@ from agents.hypervisor.driver import Hypervisor
 from agents.names import Names
 from agents.network.vpc import MTU
 from agents.network.vpcs import PortsMissing, Vpcs
-from agents.runtime.files import write_durably
 from agents.runtime.leases import lease_time
 from agents.runtime.ledger import Key, Ledger
+from agents.runtime.memory import boot_id, recall
 from agents.runtime.reporter import Reporter
 from agents.volumes.blobs import Blobs
 from agents.volumes.disks import Disks
@@ -38,7 +37,7 @@ State = Literal["starting", "running", "stopped", "absent", "failed"]
 
 _PORTS_LIMIT = 2.0
 _STOP_LIMIT, _TERMINATE_LIMIT, _REBOOT_LIMIT = 60.0, 15.0, 60.0
-_PRESS_AGAIN = 3.0
+_PRESS_AGAIN = 2.0
 _LEASE_POLL, _LEASE_SOON = 0.05, 120.0
 _BY_GUEST = "Client.InstanceInitiatedShutdown: the guest switched itself off"
 _DIED = "Server.InternalError: the machine's process ended unexpectedly"
@@ -58,19 +57,6 @@ class Tools:
     reporter: Reporter
 
 
-@dataclass
-class Memory:
-    """What must be remembered of a machine over a restart of the agent. `started` is the host's boot id at its start,
-    `halted` why it is off though it should run, `vpc` and `ports` where it was plugged last.
-    """
-
-    boots: int = -1
-    started: str | None = None
-    halted: str | None = None
-    vpc: str | None = None
-    ports: list[str] = field(default_factory=list)
-
-
 class MachineKeeper:
     """Applies one machine's document, again and again; is told what libvirt sees of it."""
 
@@ -78,7 +64,7 @@ class MachineKeeper:
         self.id = machine
         self._tools = tools
         self._key = Key("machine", machine)
-        self._memory = self._recall()
+        self._memory = recall(tools.disks.folder(machine))
         self._plugged = False
         self._stopped = asyncio.Event()
         self._rebooted = asyncio.Event()
@@ -139,7 +125,7 @@ class MachineKeeper:
     async def _keep_running(self, machine: Machine) -> None:
         memory = self._memory
         state = await self._tools.hypervisor.state(self.id)
-        if state == "off" and memory.started == _boot_id() and memory.halted is None:
+        if state == "off" and memory.started == boot_id() and memory.halted is None:
             memory.halted = _DIED if self._crashed else _BY_GUEST
             self._save()
         if machine.boots > memory.boots:
@@ -188,7 +174,7 @@ class MachineKeeper:
         await self._timed("start", self._tools.hypervisor.start(spec))
         await self._timed("plug", self._plug(machine.vpc, ports))
         memory = self._memory
-        memory.started, memory.boots = _boot_id(), machine.boots
+        memory.started, memory.boots = boot_id(), machine.boots
         self._save()
         self._spans["total"] = _milliseconds(begun)
         self._watch_lease(machine, ports, started)
@@ -198,8 +184,8 @@ class MachineKeeper:
         ports = await self._tools.vpcs.ports(machine, _PORTS_LIMIT)
         await self._plug(machine.vpc, ports)
         memory = self._memory
-        if memory.started != _boot_id():
-            memory.started = _boot_id()
+        if memory.started != boot_id():
+            memory.started = boot_id()
             memory.boots = max(memory.boots, machine.boots)
             self._save()
         self._watch_lease(machine, ports, 0.0)
@@ -326,23 +312,9 @@ class MachineKeeper:
         )
         self._tools.reporter.machine(report)
 
-    def _recall(self) -> Memory:
-        try:
-            return Memory(**json.loads(self._file().read_bytes()))
-        except (OSError, ValueError, TypeError):
-            return Memory()
-
     def _save(self) -> None:
-        if self._file().parent.exists():
-            write_durably(self._file(), json.dumps(asdict(self._memory)).encode())
-
-    def _file(self) -> Path:
-        return self._tools.disks.folder(self.id) / "state.json"
+        self._memory.save(self._tools.disks.folder(self.id))
 
 
 def _milliseconds(begun: float) -> float:
     return round((time.monotonic() - begun) * 1000, 1)
-
-
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

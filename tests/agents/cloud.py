@@ -43,6 +43,7 @@ class Cloud:
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._port = 0
+        self._leaving = False
 
     @property
     def endpoint(self) -> str:
@@ -51,7 +52,10 @@ class Cloud:
 
     def start(self) -> None:
         """Serve, always on the same port once it has been started."""
-        config = uvicorn.Config(self._application(), host="127.0.0.1", port=self._port, log_level="warning")
+        self._leaving = False
+        config = uvicorn.Config(
+            self._application(), host="127.0.0.1", port=self._port, log_level="warning", lifespan="off"
+        )
         server = self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=server.run, daemon=True)
         self._thread.start()
@@ -63,7 +67,7 @@ class Cloud:
     def stop(self) -> None:
         """Go away, as a control plane does that is being restarted."""
         if self._server is not None and self._thread is not None:
-            self._server.force_exit = self._server.should_exit = True
+            self._leaving = self._server.should_exit = True
             self._thread.join(10)
 
     def add_blob(self, path: Path) -> str:
@@ -153,7 +157,7 @@ class Cloud:
             return Response(status_code=401)
         after, wait = int(request.query_params["after"]), float(request.query_params["wait"])
         deadline = time.monotonic() + wait
-        while 0 < self.generation <= after and time.monotonic() < deadline:
+        while 0 < self.generation <= after and time.monotonic() < deadline and not self._leaving:
             await asyncio.sleep(0.005)
         with self._lock:
             changes = [change for change in self._changes.values() if change.generation > after]
