@@ -68,7 +68,8 @@ class Change(Document):
 class Desired(Document):
     """All changes after the asked generation, oldest first, one per thing. `generation` is the one to ask after next.
 
-    `after=0` answers everything that the host must have, with `complete` set: what is not in it is an orphan.
+    `after=0` answers everything that the host must have, and what it has not yet reported as removed, with `complete`
+    set: what is not in it is an orphan.
     The answer is held back up to `wait` seconds (at most 30) while there is nothing new.
     """
 

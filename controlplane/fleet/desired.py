@@ -21,7 +21,7 @@ SET generation = excluded.generation, waker = excluded.waker, document = exclude
 """
 _CHANGES = """
 SELECT kind, id, generation, document FROM fleet_desired
-WHERE host_id = $1 AND generation > $2 AND ($2 > 0 OR document IS NOT NULL) ORDER BY generation
+WHERE host_id = $1 AND generation > $2 ORDER BY generation
 """
 _GENERATION = "SELECT generation FROM fleet_hosts WHERE id = $1"
 _GONE = "DELETE FROM fleet_desired WHERE host_id = $1 AND kind = $2 AND id = $3 AND document IS NULL"

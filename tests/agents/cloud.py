@@ -161,8 +161,6 @@ class Cloud:
             await asyncio.sleep(0.005)
         with self._lock:
             changes = [change for change in self._changes.values() if change.generation > after]
-            if after == 0:
-                changes = [change for change in changes if change.document is not None]
             changes.sort(key=lambda change: change.generation)
             desired = Desired(generation=self.generation, complete=after == 0, changes=tuple(changes))
         return Response(desired.model_dump_json(), media_type="application/json")
@@ -178,6 +176,13 @@ class Cloud:
                 self.reports[report.id] = report
                 self.history.append((time.time(), report))
             self.applied |= observed.applied
+            for (kind, id), change in self._changes.items():
+                if (
+                    kind == "machine"
+                    and change.document is None
+                    and self.applied.get(f"machine/{id}") == change.generation
+                ):
+                    self.reports[id] = MachineReport(id=id, state="absent")
             self.facts = observed.facts or self.facts
             seen = {report.id for report in observed.machines}
             noted = Noted(orphans=tuple(sorted(self.orphans & seen)))
