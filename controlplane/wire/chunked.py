@@ -5,22 +5,17 @@ hex-size[;chunk-signature=64 hex digits]CRLF data CRLF â€¦ 0[;chunk-signature=â€
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from controlplane.core.errors import AwsError
+from controlplane.core.http import ChunkVerifier
 from controlplane.wire.checksums import ALGORITHMS, text
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 SIGNED_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
 UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-
-VerifyChunk = Callable[[str, bytes], None]
-"""Given a chunk's signature and the SHA-256 digest of its data, raises AwsError when they do not belong together."""
-VerifyTrailer = Callable[[str, bytes], None]
-"""The same for the trailer: its signature and its lines, each ended by a line feed."""
 
 _CHUNK_HEADER = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;chunk-signature=([0-9a-f]{64}))?")
 _TRAILER_LINE = re.compile(rb"([A-Za-z0-9-]{1,128}):[ \t]*([\x20-\x7e]{0,1024}?)[ \t]*")
@@ -29,6 +24,8 @@ _LONGEST_TRAILER = 16 * 1024
 _CHECKSUM = "x-amz-checksum-"
 _SIGNATURE = "x-amz-trailer-signature"
 _MODES = frozenset({SIGNED, SIGNED_TRAILER, UNSIGNED_TRAILER})
+# A signed chunk is held until it is verified. AWS's own clients send 64 KiB to 1 MiB.
+_LARGEST_SIGNED = 16 * 1024 * 1024
 
 
 class IncompleteBody(AwsError):
@@ -41,6 +38,19 @@ class MalformedTrailer(AwsError):
     """The trailer is not what the request's headers announced."""
 
     code = "MalformedTrailerError"
+
+
+class BadSignature(AwsError):
+    """A chunk or the trailer does not carry the signature it should."""
+
+    code = "SignatureDoesNotMatch"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The request signature we calculated does not match the signature you provided. Check your key and signing "
+            "method."
+        )
 
 
 class BadDigest(AwsError):
@@ -57,16 +67,16 @@ def is_chunked(headers: Mapping[str, str]) -> bool:
 class ChunkedBody:
     """An asynchronous iterator over the data of a framed body.
 
-    Data is given out as it arrives, before the end of its chunk is verified: whoever stores it must not keep it unless
-    the iteration ends without an error. `trailers` is filled then. Raises AwsError while iterating.
+    A signed chunk is given out when its signature was verified, other data as it arrives. A checksum is verified at the
+    end: whoever stores the data must not keep it unless the iteration ends without an error. `trailers` is filled then.
+    Raises AwsError while iterating.
     """
 
     def __init__(
         self,
         stream: AsyncIterator[bytes],
         headers: Mapping[str, str],
-        verify_chunk: VerifyChunk | None = None,
-        verify_trailer: VerifyTrailer | None = None,
+        verifier: ChunkVerifier | None = None,
     ) -> None:
         self.trailers: dict[str, str] = {}
         mode = headers.get("x-amz-content-sha256", "")
@@ -74,27 +84,29 @@ class ChunkedBody:
         self._buffer = bytearray()
         self._signed = mode in (SIGNED, SIGNED_TRAILER)
         self._has_trailer = mode in (SIGNED_TRAILER, UNSIGNED_TRAILER)
-        self._verify_chunk = verify_chunk
-        self._verify_trailer = verify_trailer
+        self._verifier = verifier
+        self._pieces = self._read()
         self._left = _declared_length(headers)
         self._checksums = {name: ALGORITHMS[name]() for name in _announced(headers)}
         self.length = self._left
         """Bytes of data, as declared by the request."""
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._pieces)
+
+    async def _read(self) -> AsyncIterator[bytes]:
         while True:
             size, signature = await self._chunk_header()
             if size > self._left:
                 raise IncompleteBody("The request body is longer than its declared length.")
-            digest = hashlib.sha256() if self._signed else None
-            async for piece in self._data(size):
-                if digest is not None:
-                    digest.update(piece)
+            pieces = self._verified(size, signature) if self._signed else self._data(size)
+            async for piece in pieces:
                 for checksum in self._checksums.values():
                     checksum.update(piece)
                 yield piece
-            if digest is not None and self._verify_chunk is not None:
-                self._verify_chunk(signature, digest.digest())
             if size == 0:
                 break
             await self._line_end()
@@ -137,6 +149,16 @@ class ChunkedBody:
             self._left -= len(piece)
             yield piece
 
+    async def _verified(self, size: int, signature: str) -> AsyncIterator[bytes]:
+        """A whole chunk, once its signature was verified."""
+        if size > _LARGEST_SIGNED:
+            raise IncompleteBody("A signed chunk of the body is too long.")
+        data = b"".join([piece async for piece in self._data(size)])
+        if self._verifier is None or not self._verifier.chunk(signature, data):
+            raise BadSignature
+        if data:
+            yield data
+
     async def _line_end(self) -> None:
         if await self._line(0):
             raise IncompleteBody("A chunk of the body is longer than its header says.")
@@ -168,9 +190,10 @@ class ChunkedBody:
 
     def _check_trailer(self) -> None:
         signature = self.trailers.pop(_SIGNATURE, "")
-        if self._signed and self._has_trailer and self._verify_trailer is not None:
+        if self._signed and self._has_trailer:
             lines = "".join(f"{name}:{value}\n" for name, value in self.trailers.items())
-            self._verify_trailer(signature, lines.encode())
+            if self._verifier is None or not self._verifier.trailer(signature, lines.encode()):
+                raise BadSignature
         for name, checksum in self._checksums.items():
             given = self.trailers.get(f"{_CHECKSUM}{name}")
             if given is None:

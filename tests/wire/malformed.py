@@ -7,6 +7,7 @@ the codecs with them.
 from __future__ import annotations
 
 import gzip
+import re
 import struct
 import time
 from collections import Counter
@@ -20,13 +21,14 @@ import orjson
 
 from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpRequest
-from controlplane.wire.chunked import SIGNED, UNSIGNED_TRAILER, ChunkedBody, is_chunked
+from controlplane.wire.chunked import SIGNED, UNSIGNED_TRAILER
 from controlplane.wire.decode import decode
 from controlplane.wire.encode import encode_error
 from controlplane.wire.index import Index
 from controlplane.wire.limits import DEFAULT_LIMITS
 from controlplane.wire.route import Route, identify
 from tests.wire import clients
+from tests.wire.garbage import HEADERS, METHODS, PATHS, QUERIES, RAW_BODIES, TEXTS, VALUES
 from tests.wire.generate import Generator, Unmakeable
 
 SERVICES = [
@@ -55,88 +57,6 @@ SERVICES = [
 ]
 SLOWEST = 1.0
 """Seconds that refusing one request may take."""
-
-_VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1.5, 2**31, -(2**63) - 1, 2**63, 2**64, "", "x", "1e400", "\x00", "x" * 5000, [], {},
-    [[]], [None], {"": ""}, {"x": {"x": {}}}, [1, "a", None, {}], "NaN", "true", "2026-13-45T99:99:99Z", 1e308, -0.0,
-)  # fmt: skip
-_TEXTS = (
-    "", " ", "\x00", "\x1b[31m", "x" * 70_000, "%", "%zz", "%ff%fe", "%00", "..", "../../etc/passwd", "a%2Fb", "é",
-    "\xff", "{}", "[]", "<x/>", "' OR 1=1 --", "${jndi:ldap://x}", "1e999999", "9" * 5000, "-9" * 40, "0x10", "1_000",
-    "١٢٣", "true", "NaN", "2026-02-30", "99999999999999-01-01", "Tue, 99 Foo 2014 25:61:61 GMT", "\u202e", "\ufeff",
-)  # fmt: skip
-_RAW_BODIES = (
-    b"", b" ", b"\x00", b"\xff\xfe\xfd", b"null", b"true", b"1", b'"text"', b"[]", b"{}", b"{", b"[" * 50_000,
-    b'{"a":' * 50_000, b"NaN", b'{"a":NaN}', b'{"a":1e999}', b"9" * 10_000, b'{"a":"\\ud800"}', b'\xef\xbb\xbf{"a":1}',
-    b'{"a":1} x', b"<", b"<a>", b"<a></b>", b"<a/>", b"<a>" * 30_000, b"<a>" * 3_000 + b"</a>" * 3_000,
-    b'<?xml version="1.0" encoding="UTF-16"?><a/>', "<a/>".encode("utf-16"), b"<a>\xff</a>", b"<a>&nope;</a>",
-    b"<a>&#x0;</a>", b"<a>&#xD800;</a>", b'<a x="1" x="2"/>', b"<?xml version='9.9'?><a/>", b"<a xmlns:b='c'><b:d/>",
-    b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
-
-       b'<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;">]><a>&d;</a>',
-    b"&" * 5000, b"=" * 5000, b"a=b&" * 20_000, b"Action", b"Action=", b"Action=%zz", b"Action=a&Action=b", b"%",
-    b"=&=",
-    b"\x9f", b"\xa1", b"\xbf\xff", b"\x9b" + b"\xff" * 8, b"\xbb" + b"\xff" * 8, b"\x5b" + b"\xff" * 8,
-    b"\x81" * 20_000,
-    b"\xa1\x61a" * 20_000, b"\xd8\x1c\x81\xd8\x1d\x00", b"\xc2\x5a\x00\x10\x00\x00", b"\xa1\xf6\xf6", b"\xa1\x80\x00",
-    b"\xa1\x61a\xc4\x82\x1a\x7f\xff\xff\xff\x01", b"\xa1\x61a\xd8\x23\x68(a+)+$aa", b"\xa1\x61a\xc0\x61x", b"\xf8\x00",
-    b"\xa1\x61a\xc1\xfb\x7f\xf8\x00\x00\x00\x00\x00\x00", b"\xa1\x61a\xc1\x1b\xff\xff\xff\xff\xff\xff\xff\xff",
-    b"\xa1\x61\xff\x00", b"\xa2\x61a\x01\x61a\x02", b"\xa1\x61a\xd9\x01\x02\x80", b"\xa0\xa0", b"\xfc", b"\x1c",
-    b"\xff",
-)  # fmt: skip
-_PATHS = (
-    b"", b"*", b"/", b"//", b"///////", b"/%", b"/%zz", b"/%ff", b"/%00", b"/..", b"/../../etc", b"/" * 5000,
-    b"/a" * 3000,
-    b"/\xff\xfe", b"/ ", b"/a b", b"/{x}", b"/service/", b"/service/x/operation/", b"/service/x/operation/y/z",
-    b"/service/GraniteServiceVersion20100801/operation/%ff", b"/2015-03-31/functions/%",
-    b"/2013-04-01/hostedzone/%c3%28",
-    b"http://evil/", b"/?", b"/a%2fb%2Fc", b"/" + b"x" * 60_000,
-)  # fmt: skip
-_QUERIES = (
-    b"%", b"%zz", b"a=%ff", b"&&&&", b"=", b"==", b"a", b"a=b=c", b"acl&policy&uploads", b"list-type=2&list-type=x",
-    b"max-keys=abc", b"max-keys=99999999999999999999", b"partNumber=-1&uploadId=", b"uploadId", b"X-Amz-Credential=",
-    b"X-Amz-Credential=%zz", b"X-Amz-Credential=a/20260101/r/s3/aws4_request", b"X-Amz-Credential=a%2Fb%2Fc%2Fd%2Fe",
-    b"AWSAccessKeyId=a&Signature=b", b"a=b&" * 20_000, b"x" * 60_000, b"\xff=\xfe", b"Action=Nope", b"Action=GetUser",
-    b"Action=RunInstances&Version=1999-01-01", b"versionId=%00", b"delete&versions", b"Action=%F0%9F%98%B9",
-)  # fmt: skip
-_HEADERS = (
-    ("authorization", ""), ("authorization", "Basic eDp5"), ("authorization", "AWS4-HMAC-SHA256"), ("authorization",
-    "AWS x:y"),
-    ("authorization", "AWS4-HMAC-SHA256 Credential=////, SignedHeaders=, Signature="),
-    ("authorization", "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/nope/aws4_request, Signature=0"),
-    ("authorization", "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/s3/aws4_request, Signature=0"),
-    ("authorization", "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/rds/aws4_request, Signature=0"),
-    ("authorization", "AWS4-ECDSA-P256-SHA256 Credential=A/20260101/sts/aws4_request, Signature=0"),
-    ("authorization", "Credential=" + "/" * 60_000),
-    ("host", ""), ("host", "."), ("host", "." * 500), ("host", "[::1]:80"), ("host", "a" * 5000), ("host", "é.s3.x"),
-    ("host", "s3."), ("host", ".s3.amazonaws.com"), ("host", "x.s3.eu-west-1.amazonaws.com:99999"), ("host", "sqs.x"),
-    ("x-amz-target", ""), ("x-amz-target", "."), ("x-amz-target", "Nope"), ("x-amz-target", "DynamoDB_20120810."),
-    ("x-amz-target", "DynamoDB_20120810.Nope"), ("x-amz-target", "AmazonSQS.\xff"), ("x-amz-target", "x" * 60_000),
-    ("smithy-protocol", "rpc-v2-cbor"), ("smithy-protocol", "nope"), ("content-type", ""), ("content-type", "\xff"),
-    ("content-type", "application/x-www-form-urlencoded"), ("content-type", "application/x-amz-json-9.9"),
-    ("content-type", "multipart/form-data"), ("content-encoding", "gzip"), ("content-encoding", "gzip, gzip"),
-    ("content-encoding", "br"), ("content-encoding", ",,,"), ("content-encoding", "aws-chunked"), ("content-length",
-    "-1"),
-    ("content-length", "99999999999999999999"), ("x-amz-content-sha256", "nope"), ("x-amz-date", "nope"), ("range",
-    "x"),
-    ("x-amz-account-id", "1"), ("x-amz-meta-", "x"), ("x-amz-meta-\xff", "\xff"), ("if-modified-since", "nope"),
-    ("x-amz-object-lock-retain-until-date", "yesterday"), ("x-amz-mp-object-size", "many"), ("x-amz-acl", "nope"),
-)  # fmt: skip
-_METHODS = (
-    "",
-    "get",
-    "PATCH",
-    "TRACE",
-    "CONNECT",
-    "OPTIONS",
-    "HEAD",
-    "X" * 5000,
-    "\x00",
-    "GET",
-    "PUT",
-    "POST",
-    "DELETE",
-)
 
 
 @dataclass(slots=True)
@@ -214,7 +134,7 @@ def _spliced(request: HttpRequest, random: Random, protocol: str) -> Iterator[Ht
 
 
 def _other_bodies(request: HttpRequest, random: Random, protocol: str) -> Iterator[HttpRequest]:
-    for body in random.sample(_RAW_BODIES, 12):
+    for body in random.sample(RAW_BODIES, 12):
         yield _with(request, body=body)
 
 
@@ -236,7 +156,7 @@ def _wrong_values(request: HttpRequest, random: Random, protocol: str) -> Iterat
     except (ValueError, cbor2.CBORDecodeError):
         return
     for _ in range(10):
-        changed = _replaced(document, random, random.choice(_VALUES))
+        changed = _replaced(document, random, random.choice(VALUES))
         try:
             yield _with(request, body=dumps(changed))
         except (TypeError, ValueError, OverflowError):
@@ -263,7 +183,7 @@ _DOCUMENTS: dict[str, tuple[Callable[[bytes], Any], Callable[[Any], bytes]]] = {
 def _wrong_texts(request: HttpRequest, random: Random, protocol: str) -> Iterator[HttpRequest]:
     """The text of one XML element, or the value of one form parameter, replaced."""
     for _ in range(6):
-        new = random.choice(_TEXTS).encode("utf-8", "replace")
+        new = random.choice(TEXTS).encode("utf-8", "replace")
         if protocol == "rest-xml" and b"</" in request.body:
             ends = [i for i in range(len(request.body)) if request.body.startswith(b"</", i)]
             end = random.choice(ends)
@@ -292,7 +212,7 @@ def _odd_names(request: HttpRequest, random: Random, protocol: str) -> Iterator[
 
 
 def _other_headers(request: HttpRequest, random: Random, protocol: str) -> Iterator[HttpRequest]:
-    for name, value in random.sample(_HEADERS, 10):
+    for name, value in random.sample(HEADERS, 10):
         yield _with(request, headers={**request.headers, name: value})
 
 
@@ -306,25 +226,25 @@ def _garbled_headers(request: HttpRequest, random: Random, protocol: str) -> Ite
     names = [name for name in request.headers if name not in ("authorization", "host")]
     for _ in range(3):
         if names:
-            text = random.choice(_TEXTS).encode("utf-8").decode("latin-1")
+            text = random.choice(TEXTS).encode("utf-8").decode("latin-1")
             yield _with(request, headers={**request.headers, random.choice(names): text})
 
 
 def _other_paths(request: HttpRequest, random: Random, protocol: str) -> Iterator[HttpRequest]:
-    for path in random.sample(_PATHS, 4):
+    for path in random.sample(PATHS, 4):
         yield _with(request, raw_path=path)
     for junk in (b"%", b"%ff", b"/x", b"%00"):
         yield _with(request, raw_path=request.raw_path + junk)
 
 
 def _other_queries(request: HttpRequest, random: Random, protocol: str) -> Iterator[HttpRequest]:
-    for query in random.sample(_QUERIES, 5):
+    for query in random.sample(QUERIES, 5):
         joined = request.query_string + b"&" + query if random.random() < 0.5 else query
         yield _with(request, query_string=joined)
 
 
 def _other_methods(request: HttpRequest, random: Random, protocol: str) -> Iterator[HttpRequest]:
-    for method in random.sample(_METHODS, 3):
+    for method in random.sample(METHODS, 3):
         yield _with(request, method=method)
 
 
@@ -360,14 +280,14 @@ _MUTATIONS: tuple[Callable[[HttpRequest, Random, str], Iterable[HttpRequest]], .
 
 def _unsigned() -> Iterator[tuple[str, HttpRequest]]:
     """Garbage that names no service."""
-    for number, path in enumerate(_PATHS):
-        for method in _METHODS:
+    for number, path in enumerate(PATHS):
+        for method in METHODS:
             yield f"unsigned path {number} {method[:9]}", HttpRequest(method, path, b"", {"host": "localhost"})
-    for number, body in enumerate(_RAW_BODIES):
+    for number, body in enumerate(RAW_BODIES):
         for kind in ("application/x-www-form-urlencoded", "application/json", "application/cbor", "text/xml", ""):
             headers = {"host": "localhost", "content-type": kind}
             yield f"unsigned body {number} {kind}", HttpRequest("POST", b"/", b"", headers, body)
-    for number, query in enumerate(_QUERIES):
+    for number, query in enumerate(QUERIES):
         yield f"unsigned query {number}", HttpRequest("GET", b"/", query, {"host": "localhost"})
 
 
@@ -404,6 +324,23 @@ def _chunked() -> Iterator[tuple[str, HttpRequest]]:
         yield f"chunked {number}", HttpRequest("PUT", b"/bucket/key", b"", headers, junk)
 
 
+def over_http(request: HttpRequest) -> bytes | None:
+    """The request as HTTP/1.1 on a connection of its own; None where HTTP has no way to say it."""
+    target = request.raw_path + (b"?" + request.query_string if request.query_string else b"")
+    headers = {**request.headers, "content-length": str(len(request.body)), "connection": "close"}
+    lines = [f"{name}: {value}".encode("latin-1", "replace") for name, value in headers.items()]
+    if not _TOKEN.fullmatch(request.method) or not target.startswith(b"/") or _UNSAYABLE.search(target):
+        return None
+    if any(_UNSAYABLE_IN_HEADER.search(line) for line in lines) or sum(map(len, lines)) + len(target) > 60_000:
+        return None
+    return b"\r\n".join([request.method.encode() + b" " + target + b" HTTP/1.1", *lines, b"", request.body])
+
+
+_TOKEN = re.compile(r"[A-Za-z]{1,20}")
+_UNSAYABLE = re.compile(rb"[\x00-\x20\x7f-\xff]")
+_UNSAYABLE_IN_HEADER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
 async def decode_all(made: Iterable[tuple[str, HttpRequest]], index: Index) -> Outcome:
     """Route and decode every request. Each must give parameters or an AwsError with 4xx or 501 that can be encoded."""
     outcome = Outcome()
@@ -428,8 +365,6 @@ async def _decode_one(request: HttpRequest, index: Index, outcome: Outcome) -> N
         assert route.operation is not None
         if route.operation.streams_input:
             request.stream = _stream(request)
-            if is_chunked(request.headers):
-                request.stream = aiter(ChunkedBody(request.stream, request.headers))
         for value in decode(route, request).values():
             if isinstance(value, AsyncIterator):
                 async for _ in value:

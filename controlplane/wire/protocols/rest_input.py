@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from controlplane.core.http import HttpRequest
+from controlplane.wire.chunked import ChunkedBody, is_chunked
 from controlplane.wire.compiler import compiler_of
 from controlplane.wire.compression import codings, inflate
 from controlplane.wire.errors import Malformed
@@ -22,6 +23,7 @@ from controlplane.wire.service import Operation
 _QUERY = "querystring"
 _ENCODING = "content-encoding"
 _FRAMES = "aws-chunked"
+_DATA_LENGTH = "x-amz-decoded-content-length"
 _SIGNATURE = (
     "X-Amz-Algorithm",
     "X-Amz-Credential",
@@ -122,8 +124,11 @@ def _header(name: str, member: Any) -> Part:
     else:
         parse = text_parser(member, "rfc822")
 
+    # The length of a framed upload counts the frames; what is meant is the length of the data in them.
+    first = _DATA_LENGTH if key == "content-length" else key
+
     def part(route: Route, request: HttpRequest, limits: Limits, found: Found) -> None:
-        text = request.headers.get(key)
+        text = request.headers.get(first) or request.headers.get(key)
         if text is not None:
             found[name] = _named(parse, text, key)
 
@@ -290,7 +295,10 @@ def _utf8(body: bytes) -> str:
 
 
 def _stream(request: HttpRequest) -> AsyncIterator[bytes]:
-    return request.stream if request.stream is not None else _once(request.body)
+    stream = request.stream if request.stream is not None else _once(request.body)
+    if not is_chunked(request.headers):
+        return stream
+    return ChunkedBody(stream, request.headers, request.chunk_verifier)
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:
