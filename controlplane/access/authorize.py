@@ -56,6 +56,8 @@ class Authorizer:
         resource's conditions. A role's trust policy is given as the role's policy.
         """
         principal = ctx.principal
+        if action.startswith("iam:") and _is_barred_from_iam(principal):
+            raise refusal(_dialect(ctx), Refusal.UNKNOWN_KEY)
         try:
             policies = await self._principals.policies(principal)
             tags = await self._principals.tags(principal)
@@ -144,6 +146,13 @@ def caller_of(principal: Principal) -> Caller:
     return Caller(_KINDS[principal.kind], principal.arn, principal.account_id, issuer, _SERVICE_LINKED in issuer)
 
 
+def _is_barred_from_iam(principal: Principal) -> bool:
+    """Sessions of GetFederationToken, and those of GetSessionToken without MFA, may not call IAM at all."""
+    if principal.kind == "federated-user":
+        return True
+    return bool(principal.session) and principal.kind in ("user", "root") and not principal.session.get("mfa_at")
+
+
 def _account_of(arn: str) -> str:
     try:
         return Arn.parse(arn).account
@@ -151,7 +160,7 @@ def _account_of(arn: str) -> str:
         return ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _compiled(document: str, name: str) -> Policy:
     return compile_policy(document, name)
 

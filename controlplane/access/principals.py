@@ -28,7 +28,7 @@ log = logging.getLogger("celaje.access")
 CHANNEL = "celaje_access"
 EVERY_ACCOUNT = "*"
 SECRET = "access-key"  # noqa: S105 (the name of a purpose, not a secret)
-_LIMIT = 20_000
+_LIMIT = 4096
 _SIGNING_KEYS = 32
 
 T = TypeVar("T")
@@ -218,7 +218,7 @@ def _levels(levels: list[list[dict[str, Any]]]) -> tuple[PolicySet, ...]:
     )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _compiled(document: str, name: str) -> Policy:
     return compile_policy(document, name)
 

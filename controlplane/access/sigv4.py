@@ -24,6 +24,7 @@ MAX_EXPIRES = 7 * 24 * 3600
 _CREDENTIAL = re.compile(r"([\w.-]{1,128})/(\d{8})/([^/]{0,64})/([^/]{0,64})/([^/]{0,32})", re.ASCII)
 _TIMESTAMP = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 _HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,128}", re.ASCII)
+_BLANKS = re.compile(r"[ \t]+")
 _MAX_SIGNED_HEADERS = 128
 _SINGLE_ENCODED = frozenset({"s3", "s3express", "s3-object-lambda", "s3-outposts"})
 _PARAMETERS = ("Credential", "Signature", "SignedHeaders")
@@ -185,13 +186,21 @@ def unsigned_headers(request: HttpRequest, signature: Signature) -> list[str]:
 def canonical_request(request: HttpRequest, signature: Signature, payload_hash: str) -> bytes:
     """The text whose hash is signed. Header bytes are kept as they were sent."""
     headers = request.headers
-    lines = [f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in signature.signed_headers]
+    lines = [f"{name}:{_trimmed(headers.get(name, ''))}\n" for name in signature.signed_headers]
     text = (
         f"{request.method}\n{_path(request.raw_path, once=signature.service in _SINGLE_ENCODED)}\n"
         f"{_query(request.query_string, presigned=signature.presigned)}\n{''.join(lines)}\n"
         f"{';'.join(signature.signed_headers)}\n{payload_hash}"
     )
     return text.encode("latin-1")
+
+
+def _trimmed(value: str) -> str:
+    """A header's value without outer blanks and with inner runs of them as one.
+
+    Only ASCII blanks count: the value is raw bytes read as Latin-1, where a byte of UTF-8 may look like a blank.
+    """
+    return _BLANKS.sub(" ", value.strip(" \t"))
 
 
 @lru_cache(maxsize=1024)

@@ -94,6 +94,16 @@ def test_any_change_changes_the_signature(part: str) -> None:
     assert given != found
 
 
+@pytest.mark.parametrize("value", ["voilà", "über", "日本", "a\tb", " x ", "a  b"])
+def test_header_values_of_any_alphabet(value: str) -> None:
+    """Signed as UTF-8 by the client, read as Latin-1 by us: the bytes must stay as they are."""
+    request = _signed(**{"X-Amz-Meta-Note": value})
+    sent = value.encode().decode("latin-1")
+    request.headers = {**request.headers, "x-amz-meta-note": sent}
+    given, found = recomputed(request)
+    assert given == found
+
+
 def test_headers_beyond_the_signature_are_seen() -> None:
     request = _signed()
     request.headers = {**request.headers, "x-amz-security-token": "t", "x-other": "1"}

@@ -17,9 +17,9 @@ from controlplane.access.policy.match import Context, Glob, Patterns, Test, arn_
 
 Compile = Callable[[Glob], Test]
 
-_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?")
-_EPOCH = re.compile(r"-?\d{1,18}")
-_MONTH = re.compile(r"\d{4}-\d\d")
+_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?", re.ASCII)
+_EPOCH = re.compile(r"-?\d{1,18}", re.ASCII)
+_MONTH = re.compile(r"\d{4}-\d\d", re.ASCII)
 _NAME = re.compile(r"(?:(ForAllValues|ForAnyValue):)?([A-Za-z]+?)(IfExists)?", re.IGNORECASE)
 
 

@@ -15,13 +15,13 @@ from controlplane.access.policy.match import Context
 from controlplane.access.policy.parse import Policy, Statement
 from controlplane.access.policy.principals import Caller, Named, PrincipalKind
 
-_MEMO_LIMIT = 2048
+_MEMO_LIMIT = 512
 
 
 class PolicySet:
     """Policies that are asked together, indexed by action.
 
-    The index is a memo of at most 2048 actions; it is exact, never a filter, so losing it costs only time.
+    The index is a memo of at most 512 actions; it is exact, never a filter, so losing it costs only time.
     """
 
     __slots__ = ("_memo", "policies")

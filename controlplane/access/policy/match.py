@@ -94,7 +94,7 @@ def literal(tokens: Glob) -> str | None:
     return "".join(tokens) if all(isinstance(token, str) for token in tokens) else None  # type: ignore[arg-type]
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def glob_test(tokens: Glob) -> Test:
     """Compile a pattern whose `*` stands for anything, colons included."""
     text = literal(tokens)
@@ -107,7 +107,7 @@ def glob_test(tokens: Glob) -> Test:
     return _regex_test(_regex(tokens, "."))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def arn_test(tokens: Glob) -> Test:
     """Compile an ARN pattern: each of the six parts is matched on its own, missing parts stand for `*`.
 
@@ -218,30 +218,26 @@ class Patterns:
 
 
 class _Template:
-    """One pattern with variables, and the tests compiled for the values that it met lately."""
+    """One pattern with variables. Hashed by identity, as key of the tests compiled for the values that it met."""
 
-    __slots__ = ("_compile", "_compiled", "_keys", "_tokens")
-
-    _LIMIT = 64
+    __slots__ = ("compile", "keys", "tokens")
 
     def __init__(self, tokens: tuple[Token, ...], compile: Callable[[Glob], Test]) -> None:
-        self._tokens = tokens
-        self._compile = compile
-        self._keys = tuple(token.key for token in tokens if isinstance(token, Variable))
-        self._compiled: dict[tuple[ContextValue | None, ...], Test | None] = {}
+        self.tokens = tokens
+        self.compile = compile
+        self.keys = tuple(token.key for token in tokens if isinstance(token, Variable))
 
     def test(self, context: Context) -> Test | None:
         """The test for this request; None when a variable has no single value."""
-        values = tuple([context.get(key) for key in self._keys])
+        values = tuple([context.get(key) for key in self.keys])
         try:
-            return self._compiled[values]
-        except KeyError:
-            pass
-        except TypeError:  # a list: multi-valued keys cannot be put into a pattern
+            return _compiled(self, values)
+        except TypeError:  # a list cannot be hashed: multi-valued keys have no place in a pattern
             return None
-        glob = resolve(self._tokens, context)
-        test = None if glob is None else self._compile(glob)
-        if len(self._compiled) >= self._LIMIT:
-            self._compiled.clear()
-        self._compiled[values] = test
-        return test
+
+
+@lru_cache(maxsize=4096)
+def _compiled(template: _Template, values: tuple[str | None, ...]) -> Test | None:
+    given = {key: value for key, value in zip(template.keys, values, strict=True) if value is not None}
+    glob = resolve(template.tokens, given)
+    return None if glob is None else template.compile(glob)

@@ -42,12 +42,12 @@ def check_managed(document: str) -> None:
 
 async def check_trust(ctx: Context, document: str) -> None:
     """Refuse what is no trust policy, or names principals that do not exist. Raises MalformedPolicyDocument."""
+    if size(document) > TRUST_SIZE:
+        raise LimitExceeded(f"Cannot exceed quota for ACLSizePerRole: {TRUST_SIZE}")
     try:
         content = validate_trust(document)
     except MalformedPolicy as error:
         raise MalformedPolicyDocument(str(error)) from error
-    if size(document) > TRUST_SIZE:
-        raise LimitExceeded(f"Cannot exceed quota for ACLSizePerRole: {TRUST_SIZE}")
     for statement in statements_of(content):
         for kind, name in _principals(statement):
             if not await _exists(ctx, kind, name):

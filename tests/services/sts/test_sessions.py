@@ -165,24 +165,30 @@ def test_session_token_of_a_user(account: Account, ann: Account) -> None:
     session = client(account, "sts", made)
     assert session.get_caller_identity()["Arn"] == f"arn:aws:iam::{account.id}:user/ann"
     assert refused(session.get_session_token)[0] == "AccessDenied"
+    with_mfa = allow("ec2:DescribeVpcs", Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}})
+    without = allow("ec2:DescribeRegions", Condition={"Bool": {"aws:MultiFactorAuthPresent": "false"}})
     account.client("iam").put_user_policy(
-        UserName="ann",
-        PolicyName="mfa",
-        PolicyDocument=document(allow("iam:*", Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}})),
+        UserName="ann", PolicyName="p", PolicyDocument=document(allow("iam:*"), with_mfa, without)
     )
-    assert refused(client(account, "iam", made).list_users)[0] == "AccessDenied"
+    ec2 = client(account, "ec2", made)
+    ec2.describe_regions()
+    assert refused(ec2.describe_vpcs)[0] == "UnauthorizedOperation"
+    assert refused(ann.client("ec2").describe_regions)[0] == "UnauthorizedOperation"
+    assert refused(client(account, "iam", made).list_users)[0] == "InvalidClientTokenId"
 
 
 def test_federated_users_have_what_both_allow(account: Account) -> None:
-    bob = user_with_key(account, "bob", allow(["sts:*", "iam:ListUsers", "iam:ListRoles"]))
-    made = bob.client("sts").get_federation_token(Name="guest", Policy=document(allow("iam:ListUsers")))
+    bob = user_with_key(account, "bob", allow(["sts:*", "ec2:DescribeRegions", "ec2:DescribeVpcs", "iam:ListUsers"]))
+    both = document(allow(["ec2:DescribeRegions", "ec2:DescribeSubnets", "iam:ListUsers"]))
+    made = bob.client("sts").get_federation_token(Name="guest", Policy=both)
     assert made["FederatedUser"]["Arn"] == f"arn:aws:sts::{account.id}:federated-user/guest"
-    session = client(account, "iam", made["Credentials"])
-    session.list_users()
-    assert "no session policy" in refused(session.list_roles)[1]
-    assert "no identity-based policy" in refused(session.list_groups)[1]
+    session = client(account, "ec2", made["Credentials"])
+    session.describe_regions()
+    assert "no session policy" in refused(session.describe_vpcs)[1]
+    assert "no identity-based policy" in refused(session.describe_subnets)[1]
+    assert refused(client(account, "iam", made["Credentials"]).list_users)[0] == "InvalidClientTokenId"
     nothing = bob.client("sts").get_federation_token(Name="guest")
-    assert refused(client(account, "iam", nothing["Credentials"]).list_users)[0] == "AccessDenied"
+    assert refused(client(account, "ec2", nothing["Credentials"]).describe_regions)[0] == "UnauthorizedOperation"
 
 
 def test_access_key_info(account: Account, ann: Account) -> None:
