@@ -41,7 +41,9 @@ async def on_resources(ctx: Context, request: Any) -> list[Resource]:
     carried = tagging.request_tags(core_tags.to_dict(request.get("Tags")))
     resources = []
     for id in request["Resources"]:
-        for resource in await permissions.of(ctx, _noun(id), [id]):
+        noun = BY_PREFIX.get(id.partition("-")[0])
+        # What cannot be an id is refused later, and only to callers who may tag anything.
+        for resource in await permissions.of(ctx, noun, [id]) if noun else [Resource(ANY)]:
             resources.append(Resource(resource.arn, tags=resource.tags, conditions={**resource.conditions, **carried}))
     return resources
 
