@@ -68,7 +68,7 @@ def _mentions(pid: int, home: Path) -> bool:
     try:
         if f"CELAJE_HOME={home}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
             return True
-        return any(str(home).encode() in os.readlink(link).encode() for link in Path(f"/proc/{pid}/fd").iterdir())
+        return any(str(home).encode() in bytes(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
         return False
 
