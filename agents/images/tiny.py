@@ -26,6 +26,7 @@ _FILES = Path(__file__).parent / "files" / "tiny"
 _INSTALLED = {
     "boot": "etc/boot",
     "metadata": "usr/bin/metadata",
+    "sudo": "usr/bin/sudo",
     "configure": "etc/configure",
     "udhcpc": "etc/udhcpc",
     "logins": "etc/logins",
@@ -37,7 +38,7 @@ _INSTALLED = {
     "shells": "etc/shells",
     "profile": "etc/profile",
 }
-_EXECUTABLE = {"boot", "metadata", "configure", "udhcpc", "logins", "grow", "power-button"}
+_EXECUTABLE = {"sudo", "boot", "metadata", "configure", "udhcpc", "logins", "grow", "power-button"}
 
 
 def build(work: Path, output: Path, say: Callable[[str], None]) -> None:
@@ -83,6 +84,8 @@ def _install_root(unpacked: Path, root: Path) -> None:
     for folder in _FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
     shutil.copy2(unpacked / "bin/busybox", root / "bin/busybox")
+    # For su and ping; busybox gives the privilege up for every other applet.
+    (root / "bin/busybox").chmod(0o4755)
     for program in _PROGRAMS:
         shutil.copy2(unpacked / program, root / program)
         for library in shared_libraries(unpacked, unpacked / program):

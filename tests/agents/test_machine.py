@@ -49,6 +49,7 @@ def address(host: Host) -> str:
 def test_login_with_the_key(host: Host, address: str) -> None:
     assert host.ssh(address, "id -un").strip() == "ec2-user"
     assert host.ssh(address, "hostname").strip() == "ip-10-0-0-5"
+    assert host.ssh(address, "sudo -n sh -c 'id -u; echo $1' sh given").split() == ["0", "given"]
     eventually(lambda: b"takes SSH logins" in host.cloud.consoles.get(ID, b""), 5, "the console is sent")
 
 
