@@ -1,0 +1,60 @@
+"""Every operation of every service denies a user without policies, generated from the registry."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from controlplane.core.operation import NoPermissionNeeded, Unauthenticated
+from controlplane.gateway.registry import Registry
+from controlplane.wire.service import load
+from tests.cloud import Account, Cloud
+from tests.services.iam.conftest import user_with_key
+from tests.wire.generate import Generator
+
+DENIALS = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
+OPERATIONS = [
+    (entry.name, entry.model, spec.name, isinstance(spec.on, NoPermissionNeeded | Unauthenticated))
+    for entry in Registry.scan().services.values()
+    for spec in entry.operations.values()
+]
+# What a random value cannot be: the id or ARN of something that may exist.
+GIVEN: dict[tuple[str, str], dict[str, Any]] = {
+    ("ec2", "CreateTags"): {"Resources": ["vpc-0123456789abcdef0"]},
+    ("ec2", "DeleteTags"): {"Resources": ["vpc-0123456789abcdef0"]},
+    ("sts", "AssumeRole"): {"RoleArn": "arn:aws:iam::123456789012:role/some", "RoleSessionName": "session"},
+}
+
+
+@pytest.fixture(scope="module")
+def nobody(cloud: Cloud) -> Account:
+    """A user of a fresh account that may do nothing."""
+    return user_with_key(cloud.new_account(), "nobody")
+
+
+@pytest.mark.parametrize(
+    ("service", "model", "operation"),
+    [(service, model, operation) for service, model, operation, free in OPERATIONS if not free],
+    ids=lambda value: str(value),
+)
+def test_denied_without_permission(nobody: Account, service: str, model: str, operation: str) -> None:
+    shape = load(model).operation(operation).input_shape
+    generator = Generator(Random(operation), load(model).protocols[0])
+    parameters = generator.value(shape) if shape is not None else {}
+    parameters |= GIVEN.get((service, operation), {})
+    with pytest.raises(ClientError) as refused:
+        nobody.client(model)._make_api_call(operation, parameters)
+    error = refused.value.response["Error"]
+    assert error["Code"] in DENIALS, error
+    assert f"User: arn:aws:iam::{nobody.id}:user/nobody is not authorized to perform: " in error["Message"]
+    assert "because no " in error["Message"]
+
+
+def test_only_few_operations_need_no_permission() -> None:
+    assert {(service, operation) for service, _, operation, free in OPERATIONS if free} == {
+        ("sts", "GetCallerIdentity"),
+        ("sts", "GetSessionToken"),
+    }
