@@ -12,8 +12,8 @@ MAX_VALUE = 256
 
 
 def to_dict(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
-    """`[{Key, Value}, …]` as a dictionary; a missing value is the empty string."""
-    return {tag["Key"]: tag.get("Value", "") for tag in tags or ()}
+    """`[{Key, Value}, …]` as a dictionary; what is missing is the empty string, which `check` refuses as a key."""
+    return {tag.get("Key") or "": tag.get("Value") or "" for tag in tags or ()}
 
 
 def to_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
