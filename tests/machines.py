@@ -49,34 +49,34 @@ class Lab:
             time.sleep(0.2)
         return shown
 
-    def ssh(self, instance: str, command: str, seconds: float = BOOT_SECONDS) -> str:
+    def ssh(self, instance: str, command: str, seconds: float = BOOT_SECONDS, *, user: str = "ec2-user") -> str:
         """What a command prints on an instance, by its public address; waits until the machine takes logins."""
         address = self.wait(instance, "running", seconds)["PublicIpAddress"]
-        return self.ssh_to(address, command, seconds)
+        return self.ssh_to(address, command, seconds, user=user)
 
-    def ssh_to(self, address: str, command: str, seconds: float = BOOT_SECONDS) -> str:
+    def ssh_to(self, address: str, command: str, seconds: float = BOOT_SECONDS, *, user: str = "ec2-user") -> str:
         """What a command prints on the machine at an address."""
         deadline = time.monotonic() + seconds
         while True:
-            done = self.try_ssh(address, command)
+            done = self.try_ssh(address, command, user=user)
             if done.returncode != 255:
                 assert done.returncode == 0, done.stderr
                 return done.stdout
             assert time.monotonic() < deadline, f"no SSH to {address}: {done.stderr}"
             time.sleep(0.2)
 
-    def try_ssh(self, address: str, command: str, connect_seconds: int = 3) -> subprocess.CompletedProcess[str]:
+    def try_ssh(self, address: str, command: str, *, user: str = "ec2-user") -> subprocess.CompletedProcess[str]:
         """One attempt; exit code 255 when the machine does not answer."""
         options = {
             "StrictHostKeyChecking": "no",
             "UserKnownHostsFile": "/dev/null",
             "LogLevel": "ERROR",
             "BatchMode": "yes",
-            "ConnectTimeout": str(connect_seconds),
+            "ConnectTimeout": "3",
         }
         flags = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
         return subprocess.run(
-            ["ssh", "-i", str(self.key), *flags, f"ec2-user@{address}", command],
+            ["ssh", "-i", str(self.key), *flags, f"{user}@{address}", command],
             capture_output=True,
             text=True,
             timeout=60,

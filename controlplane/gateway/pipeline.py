@@ -73,7 +73,7 @@ class Pipeline:
     async def operate(self, exchange: Exchange) -> None:
         """Permission, implementation and commit, in one unit of work; again when Postgres found a deadlock."""
         for attempt in range(1, ATTEMPTS + 1):
-            unit = UnitOfWork(self._database.pool)
+            unit = UnitOfWork(self._database)
             try:
                 await self._operate_once(exchange, unit)
                 await unit.commit()

@@ -6,13 +6,12 @@ import asyncio
 import inspect
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 
 from controlplane.core.errors import ServiceUnavailable
 
-_ACQUIRE_SECONDS = 5.0
 _LOCKING = (" for update", " for share", " for no key update", "pg_advisory", "nextval")
 
 
@@ -28,6 +27,13 @@ def _insert_sql(table: str, columns: tuple[str, ...]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"
 
 
+class Lender(Protocol):
+    """Where units of work borrow their connection."""
+
+    async def borrow(self) -> Any: ...
+    async def give_back(self, connection: Any) -> None: ...
+
+
 class UnitOfWork:
     """Implements `core.context.Unit` on one pooled connection, borrowed at the first statement.
 
@@ -35,10 +41,10 @@ class UnitOfWork:
     trips) are spared until something else than a plain SELECT comes.
     """
 
-    __slots__ = ("_after_commit", "_connection", "_pool", "_transaction")
+    __slots__ = ("_after_commit", "_connection", "_database", "_transaction")
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    def __init__(self, database: Lender) -> None:
+        self._database = database
         self._connection: Any = None
         self._transaction: Any = None
         self._after_commit: list[Callable[[], Any]] = []
@@ -46,7 +52,7 @@ class UnitOfWork:
     async def _ready(self, sql: str) -> Any:
         if self._connection is None:
             try:
-                self._connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
+                self._connection = await self._database.borrow()
             except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
                 raise ServiceUnavailable("The service is unavailable. Please try again.", detail=repr(error)) from error
         if self._transaction is None and not _is_plain_read(sql):
@@ -116,7 +122,7 @@ class UnitOfWork:
             if self._transaction is not None or connection.is_in_transaction():
                 connection.terminate()
                 self._transaction = None
-            await self._pool.release(connection)
+            await self._database.give_back(connection)
 
 
 _BACKGROUND: set[asyncio.Future[Any]] = set()

@@ -70,7 +70,7 @@ def test_reboot_boots_again(lab: Lab) -> None:
 def test_shutdown_from_inside_stops_or_terminates(lab: Lab) -> None:
     stops, ends = (lab.launch(InstanceInitiatedShutdownBehavior=way)[0] for way in ("stop", "terminate"))
     for id in (stops, ends):
-        lab.ssh(id, "sudo poweroff || poweroff")
+        lab.ssh(id, "(sleep 1; poweroff) > /dev/null 2>&1 &", user="root")
     assert lab.wait(stops, "stopped")["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
     lab.wait(ends, "terminated")
 
@@ -81,10 +81,10 @@ def test_security_groups_and_accounts_keep_machines_apart(lab: Lab, cloud: Cloud
     (shut,) = lab.launch(SecurityGroupIds=[closed])
     lab.ssh(two, "true")
     target, behind = lab.show(two)["PrivateIpAddress"], lab.wait(shut, "running")
-    assert "1 packets received" in lab.ssh(one, f"ping -c 1 -W 5 {target}")
+    assert "1 packets received" in lab.ssh(one, f"ping -c 1 -W 5 {target}", user="root")
     assert lab.try_ssh(behind["PublicIpAddress"], "true").returncode == 255
     unanswered = f"ping -c 1 -W 2 {behind['PrivateIpAddress']} > /dev/null || echo silence"
-    assert lab.ssh(one, unanswered).strip() == "silence"
+    assert lab.ssh(one, unanswered, user="root").strip() == "silence"
     # The rule takes effect on the running machine.
     rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "UserIdGroupPairs": [{"GroupId": lab.group}]}
     lab.ec2.authorize_security_group_ingress(GroupId=closed, IpPermissions=[rule])
@@ -97,7 +97,7 @@ def test_security_groups_and_accounts_keep_machines_apart(lab: Lab, cloud: Cloud
     (theirs,) = stranger.launch()
     try:
         stranger.ssh(theirs, "true")
-        assert stranger.ssh(theirs, unanswered).strip() == "silence"
+        assert stranger.ssh(theirs, unanswered, user="root").strip() == "silence"
         assert refused(stranger.ec2.describe_instances, InstanceIds=[one]) == "InvalidInstanceID.NotFound"
         assert refused(stranger.ec2.terminate_instances, InstanceIds=[one]) == "InvalidInstanceID.NotFound"
     finally:

@@ -82,7 +82,8 @@ async def describe_instance_type_offerings(
         for place in places
     ]
     found, token = describing.page(describing.matching(rows, request, OFFERING_FILTERS), request, key="key")
-    return {"InstanceTypeOfferings": found, "NextToken": token}
+    shown = [{name: value for name, value in row.items() if name != "key"} for row in found]
+    return {"InstanceTypeOfferings": shown, "NextToken": token}
 
 
 def _shape(type: InstanceType) -> dict[str, Any]:
