@@ -16,6 +16,9 @@ from agents.network.namespace import Namespace
 from agents.runtime.process import run
 
 LEASE = 3600
+METADATA = "169.254.169.254"
+API_NAME = "celaje.internal"
+"""By this name, and any below it, guests find the cloud's own API."""
 
 
 class Dhcp:
@@ -66,6 +69,7 @@ class Dhcp:
         lines = [
             "no-resolv", "no-hosts", "no-ping", "bind-dynamic", "interface=br*", "dhcp-authoritative",
             "dhcp-ignore=tag:!known", "cache-size=1000", "stop-dns-rebind", "rebind-localhost-ok",
+            f"address=/{API_NAME}/{METADATA}",
             f"server={self._upstream}", f"domain={vpc.dns_domain}", f"local=/{vpc.dns_domain}/",
             f"pid-file={self._folder / 'pid'}", f"dhcp-leasefile={self.leases}",
             f"dhcp-hostsfile={self._folder / 'hosts'}", f"addn-hosts={self._folder / 'names'}",

@@ -16,7 +16,6 @@ from agents.contract.network import Port, Rule, SecurityGroup, Vpc
 from agents.names import Names, bridge, group_set
 
 UPLINK = "uplink"
-METADATA = "169.254.169.254"
 _TRACKED = ("ct state established,related accept", "ct state invalid drop")
 _ANY = IPv4Network("0.0.0.0/0")
 

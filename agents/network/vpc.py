@@ -14,8 +14,8 @@ from typing import Any
 
 from agents.contract.network import Port, RouteTable, Subnet, Vpc
 from agents.names import Names, bridge
-from agents.network.dhcp import Dhcp
-from agents.network.firewall import METADATA, UPLINK, ruleset
+from agents.network.dhcp import METADATA, Dhcp
+from agents.network.firewall import UPLINK, ruleset
 from agents.network.namespace import Namespace
 from agents.network.uplink import Uplink
 
@@ -86,6 +86,11 @@ class VpcNetwork:
             await self._uplink.disconnect(self.id)
             await self.namespace.delete()
             self._dhcp.remove()
+
+    async def in_use(self) -> bool:
+        """True while a machine is plugged in."""
+        links = await self._links(self.namespace)
+        return any(n.startswith(self._names.tap_prefix) and "LOWER_UP" in link["flags"] for n, link in links.items())
 
     async def prepare_tap(self, port: Port) -> None:
         """Make a port's tap anew on the host, where libvirt can open it."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable
 from pathlib import Path
 
 from agents.contract.machine import Machine
 from agents.contract.network import Port, Subnet, Vpc
 from agents.names import Names
 from agents.network import namespace
-from agents.network.firewall import METADATA
+from agents.network.dhcp import METADATA
 from agents.network.metadata.http import Request, Response, serve
 from agents.network.metadata.service import MetadataService
+from agents.network.relay import relay
 from agents.network.uplink import Uplink
 from agents.network.vpc import VpcNetwork
 
@@ -23,15 +23,15 @@ class PortsMissing(Exception):
 
 
 class Vpcs:
-    """`services` are TCP ports that guests may reach on their router, besides DNS and metadata."""
+    """`endpoint` is the cloud's API (host, port); guests find it at 169.254.169.254 under the same port."""
 
-    def __init__(self, names: Names, uplink: Uplink, runtime: Path, services: Iterable[int] = ()) -> None:
+    def __init__(self, names: Names, uplink: Uplink, runtime: Path, endpoint: tuple[str, int]) -> None:
         self._names = names
         self._uplink = uplink
         self._runtime = runtime
-        self._services = tuple(services)
+        self._endpoint = endpoint
         self._networks: dict[str, VpcNetwork] = {}
-        self._listeners: dict[str, asyncio.Server] = {}
+        self._listeners: dict[str, list[asyncio.Server]] = {}
         self._changed = asyncio.Condition()
         self.metadata: MetadataService | None = None
 
@@ -39,7 +39,7 @@ class Vpcs:
         """The data plane of a VPC, which need not be there on the host yet."""
         if vpc not in self._networks:
             folder = self._runtime / "vpcs" / vpc
-            self._networks[vpc] = VpcNetwork(vpc, self._names, self._uplink, folder, self._services)
+            self._networks[vpc] = VpcNetwork(vpc, self._names, self._uplink, folder, [self._endpoint[1]])
         return self._networks[vpc]
 
     async def sync(self, document: Vpc) -> None:
@@ -53,15 +53,16 @@ class Vpcs:
     async def remove(self, vpc: str) -> None:
         """Remove a VPC from the host."""
         network = self.network(vpc)
-        if (listener := self._listeners.pop(vpc, None)) is not None:
-            listener.close()
+        self._close_listeners(vpc)
         await network.remove()
         del self._networks[vpc]
 
-    async def stray(self) -> set[str]:
-        """VPCs that have a namespace on the host and that nobody has asked for since the agent started."""
+    async def remove_stray(self) -> None:
+        """Remove VPCs that this agent knows nothing of and that no running machine is plugged into."""
         prefix = self._names.namespace_prefix
-        return {name[len(prefix) :] for name in namespace.names(prefix)} - self._networks.keys()
+        for vpc in {name[len(prefix) :] for name in namespace.names(prefix)} - self._networks.keys():
+            if not await self.network(vpc).in_use():
+                await self.remove(vpc)
 
     async def ports(self, machine: Machine, limit: float) -> list[tuple[Port, Subnet]]:
         """A machine's ports once their network is in place. Raises PortsMissing after `limit` seconds."""
@@ -91,14 +92,21 @@ class Vpcs:
         return next(((document, port) for port in document.ports if port.address == address), None)
 
     async def _listen(self, network: VpcNetwork) -> None:
-        if (old := self._listeners.pop(network.id, None)) is not None:
-            old.close()
+        """Open the sockets inside the VPC's namespace; the agent itself stays outside."""
+        self._close_listeners(network.id)
 
-        def open_socket() -> socket.socket:
-            return socket.create_server((METADATA, 80), backlog=256)
+        def open_sockets() -> list[socket.socket]:
+            return [socket.create_server((METADATA, port), backlog=256) for port in ports]
 
         async def answer(request: Request) -> Response:
             assert self.metadata is not None
             return await self.metadata.handle(network.id, request)
 
-        self._listeners[network.id] = await serve(await network.namespace.within(open_socket), answer)
+        ports = [80] if self._endpoint[1] == 80 else [80, self._endpoint[1]]
+        sockets = await network.namespace.within(open_sockets)
+        listeners = self._listeners[network.id] = [await serve(sockets[0], answer)]
+        listeners += [await relay(socket, *self._endpoint) for socket in sockets[1:]]
+
+    def _close_listeners(self, vpc: str) -> None:
+        for listener in self._listeners.pop(vpc, []):
+            listener.close()

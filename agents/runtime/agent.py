@@ -102,8 +102,7 @@ class Agent:
         self._hypervisor = Hypervisor(self._connection, self._names)
         self._blobs = Blobs(self._home / "blobs", self._client.blob)
         self._disks = Disks(self._home / "machines", self._blobs)
-        port = urlsplit(self._options.endpoint).port
-        self._vpcs = Vpcs(self._names, self._uplink, runtime, [port] if port else [])
+        self._vpcs = Vpcs(self._names, self._uplink, runtime, _host_and_port(self._options.endpoint))
         credentials = CredentialCache(self._client.credentials)
         tokens = Tokens(self._home / "metadata.key")
         self._vpcs.metadata = MetadataService(tokens, credentials, self._who, self._asked)
@@ -244,6 +243,8 @@ class Agent:
                 for id in (running | self._disks.machines()) - self._expected():
                     state: Literal["running", "stopped"] = "running" if id in running else "stopped"
                     self._reporter.machine(MachineReport(id=id, state=state, reason="not in this host's ledger"))
+                if self._in_sync:
+                    await self._vpcs.remove_stray()
                 choice = await self._accelerator.choose(None)
                 self._reporter.capacity = host.capacity(self._home)
                 self._reporter.facts(await host.facts(choice))
@@ -300,3 +301,8 @@ class Agent:
         descriptor = os.open(self._home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         return descriptor
+
+
+def _host_and_port(endpoint: str) -> tuple[str, int]:
+    url = urlsplit(endpoint)
+    return url.hostname or "127.0.0.1", url.port or (443 if url.scheme == "https" else 80)

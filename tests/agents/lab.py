@@ -24,6 +24,8 @@ from tests.agents import documents
 from tests.agents.cloud import Cloud
 
 CACHE = Path(os.environ.get("CELAJE_TEST_CACHE", "/var/cache/celaje-tests"))
+_KEPT = 86400.0
+"""Seconds that an image of another state of the source is kept: another checkout may be using it."""
 _ROOT = Path(__file__).parents[2]
 _SSH = (
     "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
@@ -40,7 +42,8 @@ def built_image(name: str) -> Path:
     with _exclusively(CACHE / f"{name}.lock"):
         if not (folder / "manifest.json").exists():
             for old in CACHE.glob(f"{name}-*"):
-                shutil.rmtree(old)
+                if time.time() - old.stat().st_mtime > _KEPT:
+                    shutil.rmtree(old)
             command = [sys.executable, "-m", "agents.images.build", name, str(folder)]
             subprocess.run(command, cwd=_ROOT, check=True, capture_output=True, timeout=300)
     return folder

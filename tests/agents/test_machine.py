@@ -68,6 +68,12 @@ def test_names_are_resolved(host: Host, address: str) -> None:
     assert host.ssh(address, "cat /etc/resolv.conf").split()[-1] == "10.0.0.2"
 
 
+def test_the_api_is_reached_from_inside(host: Host, address: str) -> None:
+    port = host.cloud.endpoint.rpartition(":")[2]
+    refusal = host.ssh(address, f"wget -q -S -O - http://bucket.s3.celaje.internal:{port}/no-such-thing 2>&1 || true")
+    assert "404 Not Found" in refusal
+
+
 def test_metadata_version_one(host: Host, address: str) -> None:
     def read(path: str) -> str:
         return host.ssh(address, f"wget -q -O - http://169.254.169.254/{path}")
