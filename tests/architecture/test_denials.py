@@ -41,13 +41,7 @@ def nobody(cloud: Cloud) -> Account:
     ids=lambda value: str(value),
 )
 def test_denied_without_permission(nobody: Account, service: str, model: str, operation: str) -> None:
-    shape = load(model).operation(operation).input_shape
-    generator = Generator(Random(operation), load(model).protocols[0])
-    parameters = generator.value(shape) if shape is not None else {}
-    parameters |= GIVEN.get((service, operation), {})
-    with pytest.raises(ClientError) as refused:
-        nobody.client(model)._make_api_call(operation, parameters)
-    error = refused.value.response["Error"]
+    error = _refused(nobody, service, model, operation)
     assert error["Code"] in DENIALS, error
     assert f"User: arn:aws:iam::{nobody.id}:user/nobody is not authorized to perform: " in error["Message"]
     assert "because no " in error["Message"]
@@ -58,3 +52,26 @@ def test_only_few_operations_need_no_permission() -> None:
         ("sts", "GetCallerIdentity"),
         ("sts", "GetSessionToken"),
     }
+
+
+@pytest.mark.parametrize("service", sorted({service for service, _, _, free in OPERATIONS if not free}))
+def test_denied_with_every_other_permission(cloud: Cloud, service: str) -> None:
+    entry = Registry.scan().services[service]
+    guarded = [(model, name) for owner, model, name, free in OPERATIONS if owner == service and not free]
+    denied = sorted({entry.action(entry.operations[name]) for _, name in guarded})
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    almost = user_with_key(
+        cloud.new_account(), "almost", everything, {"Effect": "Deny", "Action": denied, "Resource": "*"}
+    )
+    for model, name in guarded:
+        assert _refused(almost, service, model, name)["Code"] in DENIALS, name
+
+
+def _refused(user: Account, service: str, model: str, operation: str) -> dict[str, str]:
+    shape = load(model).operation(operation).input_shape
+    generator = Generator(Random(operation), load(model).protocols[0])
+    parameters = generator.value(shape) if shape is not None else {}
+    parameters |= GIVEN.get((service, operation), {})
+    with pytest.raises(ClientError) as refused:
+        user.client(model)._make_api_call(operation, parameters)
+    return dict(refused.value.response["Error"])
