@@ -70,6 +70,8 @@ class Context:
     secure: bool = False
     request: Mapping[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    resources: Sequence[Resource] = ()
+    """What permission was asked for, with the rows that were read for asking."""
 
     @property
     def cloud(self) -> Cloud:

@@ -16,12 +16,14 @@ Implementation = Callable[[Context, Any], Awaitable[Any]]
 @dataclass(frozen=True, slots=True)
 class Resource:
     """What the policy engine is asked about: an ARN (or `*`), the tags and resource policy it has now, and condition
-    values that only the service knows (such as `ec2:InstanceType`)."""
+    values that only the service knows (such as `ec2:InstanceType`). `row` is what was read for this; an operation that
+    only reads finds it in `ctx.resources` and need not read it again."""
 
     arn: str
     tags: Mapping[str, str] = field(default_factory=dict)
     policy: Mapping[str, Any] | None = None
     conditions: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    row: Any = None
 
 
 Answer = str | Resource | Sequence[str | Resource]

@@ -48,7 +48,8 @@ class Dispatcher:
         answer = spec.on if isinstance(spec.on, str) else spec.on(ctx, ctx.request)
         if inspect.isawaitable(answer):
             answer = await answer
-        await self.authorizer.authorize(ctx, entry.action(spec), _resources(answer))
+        ctx.resources = _resources(answer)
+        await self.authorizer.authorize(ctx, entry.action(spec), ctx.resources)
 
     async def run(self, ctx: Context, entry: ServiceEntry, spec: OperationSpec) -> Any:
         """Run an operation that was authorized."""
@@ -62,7 +63,9 @@ class Dispatcher:
     async def call(self, ctx: Context, service: str, operation: str, request: Mapping[str, Any]) -> Any:
         """One service calls another: same caller, same transaction, same checks."""
         entry, spec = self.find(self.registry.services[service].model, operation)
-        inner = replace(ctx, service=entry.name, operation=operation, request=request, facts=dict(ctx.facts))
+        inner = replace(
+            ctx, service=entry.name, operation=operation, request=request, facts=dict(ctx.facts), resources=()
+        )
         await self.check(inner, entry, spec)
         return await self.run(inner, entry, spec)
 

@@ -215,3 +215,37 @@ def test_a_changed_chunk_is_found() -> None:
     assert signature is not None
     chunks = sigv4.ChunkSignatures(sigv4.signing_key(SECRET, "20130524", "us-east-1", "s3"), signature)
     assert not chunks.chunk("ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648", b"b" * 65536)
+
+
+# The example of AWS's documentation with a signed trailer.
+_TRAILING = HttpRequest(
+    "PUT",
+    b"/examplebucket/chunkObject.txt",
+    b"",
+    {
+        "host": "s3.amazonaws.com",
+        "x-amz-date": "20130524T000000Z",
+        "x-amz-storage-class": "REDUCED_REDUNDANCY",
+        "x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        "content-encoding": "aws-chunked",
+        "x-amz-decoded-content-length": "66560",
+        "x-amz-trailer": "x-amz-checksum-crc32c",
+        "authorization": f"AWS4-HMAC-SHA256 Credential={KEY}/20130524/us-east-1/s3/aws4_request,"
+        "SignedHeaders=content-encoding;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;"
+        "x-amz-storage-class;x-amz-trailer,"
+        "Signature=106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e",
+    },
+)
+
+
+def test_signed_chunks_with_a_trailer() -> None:
+    given, found = recomputed(_TRAILING)
+    assert given == found
+    signature = sigv4.read(_TRAILING)
+    assert signature is not None
+    chunks = sigv4.ChunkSignatures(sigv4.signing_key(SECRET, "20130524", "us-east-1", "s3"), signature)
+    assert chunks.chunk("b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2", b"a" * 65536)
+    assert chunks.chunk("1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7", b"a" * 1024)
+    assert chunks.chunk("2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992", b"")
+    trailer = b"x-amz-checksum-crc32c:sOO8/Q==\n"
+    assert chunks.trailer("d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435", trailer)

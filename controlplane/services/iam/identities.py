@@ -22,7 +22,11 @@ _CONFLICTS = {
 
 
 async def get(ctx: Context, noun: Noun, name: str) -> Any:
-    """One by its name. Raises NoSuchEntity."""
+    """One by its name, for reading; the row that permission was asked with if it is that one. Raises NoSuchEntity."""
+    for resource in ctx.resources:
+        row = resource.row
+        if row is not None and row.get("kind") == noun.kind and row["name"].lower() == name.lower():
+            return row
     row = await identities.find(ctx, noun, name)
     if row is None:
         raise noun.missing(name)

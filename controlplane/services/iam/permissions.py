@@ -82,9 +82,8 @@ async def of(ctx: Context, noun: Noun, name: str) -> Resource:
     if row is None:
         return Resource(noun.arn(ctx.account_id, "/", name))
     boundary = None if noun is PROFILE else row["boundary_arn"]
-    return Resource(
-        noun.arn_of(row), dict(row["tags"]), conditions={"iam:PermissionsBoundary": boundary} if boundary else {}
-    )
+    conditions = {"iam:PermissionsBoundary": boundary} if boundary else {}
+    return Resource(noun.arn_of(row), row["tags"], conditions=conditions, row=row)
 
 
 def own_name(ctx: Context, noun: Noun) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from controlplane.core.context import Context
 from controlplane.core.ids import principal_id
-from controlplane.core.operation import operation
+from controlplane.core.operation import Resource, operation
 from controlplane.core.tags import to_list
 from controlplane.services.iam import identities as common
 from controlplane.services.iam import permissions, shapes
@@ -82,13 +82,12 @@ async def add_role_to_instance_profile(ctx: Context, request: AddRoleToInstanceP
     role = await identities.lock(ctx, ROLE, request["RoleName"])
     if row["role_id"]:
         raise LimitExceeded("Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1")
-    await ctx.authorize("iam:PassRole", await _passed(ctx, role))
+    await ctx.authorize("iam:PassRole", _passed(role))
     await profiles.set_role(ctx, row["id"], role["id"])
 
 
-async def _passed(ctx: Context, role: Any) -> Any:
-    resource = await permissions.of(ctx, ROLE, role["name"])
-    return type(resource)(resource.arn, resource.tags, conditions={"iam:PassedToService": EC2})
+def _passed(role: Any) -> Resource:
+    return Resource(ROLE.arn_of(role), role["tags"], conditions={"iam:PassedToService": EC2})
 
 
 @operation("RemoveRoleFromInstanceProfile", on=permissions.named(PROFILE))
