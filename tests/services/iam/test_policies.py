@@ -190,7 +190,7 @@ def _within_a_second(check: Any) -> None:
         try:
             assert check()
             return
-        except Exception:
+        except (Exception, pytest.fail.Exception):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
