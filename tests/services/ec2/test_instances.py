@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.cloud import Account, Cloud
-from tests.machines import Lab
+from tests.machines import Lab, make_lab
 
 pytestmark = pytest.mark.machines
 
@@ -88,11 +88,10 @@ def test_security_groups_and_accounts_keep_machines_apart(lab: Lab, cloud: Cloud
     # The rule takes effect on the running machine.
     rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "UserIdGroupPairs": [{"GroupId": lab.group}]}
     lab.ec2.authorize_security_group_ingress(GroupId=closed, IpPermissions=[rule])
-    open_now = f"for i in 1 2 3 4 5 6 7 8 9; do nc -w 2 {behind['PrivateIpAddress']} 22 < /dev/null && break; done"
-    assert "SSH" in lab.ssh(one, open_now)
+    greeting = f"nc -w 2 {behind['PrivateIpAddress']} 22 < /dev/null | head -c 4"
+    patiently = f"for i in 1 2 3 4 5 6 7 8 9; do {greeting} | grep SSH && break; sleep 0.5; done"
+    assert lab.ssh(one, patiently).strip() == "SSH-"
     # Another account's machine has the same private network, and is another machine or none.
-    from tests.machines import make_lab
-
     stranger = make_lab(cloud.new_account(), lab.ami, tmp_path)
     (theirs,) = stranger.launch()
     try:
