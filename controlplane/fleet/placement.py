@@ -19,20 +19,25 @@ UP_SECONDS = 15.0
 """A host that has not called for so long gets no new machines."""
 _SAMPLE = 14
 _ATTEMPTS = 5
+_FRESH_SECONDS = 0.01
 
 _HOSTS = """
 SELECT id, kind, zone, vcpus, memory_mib, vcpus_free, memory_free, disk_free FROM fleet_hosts
 WHERE seen_at > now() - make_interval(secs => $1) ORDER BY id
 """
 _RESERVE = """
-WITH host AS (
+WITH held AS (SELECT host_id FROM fleet_reservations WHERE machine = $1),
+host AS (
     UPDATE fleet_hosts
     SET vcpus_free = vcpus_free - $3, memory_free = memory_free - $4, disk_free = disk_free - $5
-    WHERE id = $2 AND vcpus_free >= $3 AND memory_free >= $4 AND disk_free >= $5
+    WHERE id = $2 AND vcpus_free >= $3 AND memory_free >= $4 AND disk_free >= $5 AND NOT EXISTS (SELECT FROM held)
     RETURNING id
+),
+made AS (
+    INSERT INTO fleet_reservations (machine, host_id, vcpus, memory_mib, disk_gib)
+    SELECT $1, id, $3, $4, $5 FROM host RETURNING host_id
 )
-INSERT INTO fleet_reservations (machine, host_id, vcpus, memory_mib, disk_gib) SELECT $1, id, $3, $4, $5 FROM host
-RETURNING true
+SELECT host_id FROM held UNION ALL SELECT host_id FROM made
 """
 _ALL_UP = """
 SELECT count(*) > 0 AND bool_and(seen_at > now() - make_interval(secs => $1)) FROM fleet_hosts WHERE kind = $2
@@ -162,18 +167,17 @@ class Placement:
     async def reserve(self, db: Unit, machine: str, ask: Ask) -> str | None:
         """Hold capacity for a machine and answer its host, or None when no host has room. Asking again for the same
         machine answers the host that it has."""
-        if held := await db.fetchval(_HELD, machine):
-            return str(held)
         for _ in range(_ATTEMPTS):
             host = (await self._view(db)).choose(ask)
             if host is None:
-                if self._age() < 0.01:
-                    return None
-            elif await db.fetchval(_RESERVE, machine, host.id, ask.vcpus, ask.memory_mib, ask.disk_gib):
-                host.take(ask)
-                return host.id
+                if self._age() < _FRESH_SECONDS:
+                    break
+            elif held := await db.fetchval(_RESERVE, machine, host.id, ask.vcpus, ask.memory_mib, ask.disk_gib):
+                if held == host.id:
+                    host.take(ask)
+                return str(held)
             self._board = None
-        return None
+        return await host_of(db, machine)
 
     async def _view(self, db: Unit) -> Board:
         if self._board is None or self._age() > VIEW_SECONDS:
