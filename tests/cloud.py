@@ -129,6 +129,11 @@ class Cloud:
             done = self.celaje("image", "build", "tiny", "--missing")
         return done.strip().rpartition(" ")[2]
 
+    def build_tiny(self, folder: Path) -> None:
+        """Build the tiny image into a folder, with its manifest."""
+        command = [sys.executable, "-m", "agents.images.build", "tiny", str(folder)]
+        subprocess.run(command, check=True, capture_output=True)
+
     def celaje(self, *arguments: str) -> str:
         """What a `celaje` command prints. Raises AssertionError with its complaint when it fails."""
         done = subprocess.run(
