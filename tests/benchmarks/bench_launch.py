@@ -1,7 +1,7 @@
 """RunInstances until the machine is on the network, against bare QEMU with the same image, accelerator and processor.
 
 "On the network" is the DHCP acknowledgement in both: seen in a packet dump of bare QEMU, and as the passed status check
-of the instance. The goal is 1.2 times bare QEMU plus one second. Launches and bare boots take turns; medians are compared.
+of the instance. The goal is 1.2 times bare QEMU plus one second. Both take turns; medians are compared.
 
 Run as root: python -m tests.benchmarks.bench_launch
 """
