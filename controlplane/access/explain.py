@@ -19,7 +19,15 @@ async def find(db: Reader, request_id: str) -> list[Any]:
 
 
 def tell(decision: Mapping[str, Any]) -> Iterator[str]:
-    """One decision in lines for people."""
+    """One decision in lines for people. What callers wrote into it (a user agent, say) cannot steer a terminal."""
+    return map(_harmless, _lines(decision))
+
+
+def _harmless(line: str) -> str:
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in line)
+
+
+def _lines(decision: Mapping[str, Any]) -> Iterator[str]:
     details = decision["details"]
     yield f"{'Allowed' if decision['allowed'] else 'Denied'} {decision['at']:%Y-%m-%d %H:%M:%S} UTC"
     yield f"  principal  {decision['principal']}"

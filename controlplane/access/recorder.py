@@ -28,6 +28,8 @@ _PAUSE = 0.5
 _WAITING = 10_000
 _ALLOWED_PER_FLUSH = 25
 _BATCH = 500
+_MOST_CONDITIONS = 50
+_LONGEST_VALUE = 256
 _KEEP = "7 days"
 _FLUSHES_PER_CLEANING = 1200
 
@@ -132,7 +134,7 @@ def _row(made: Made) -> tuple[Any, ...]:
         made.account_id,
         question.caller.arn or "anonymous",
         question.action,
-        question.target.arn,
+        question.target.arn[:2048],
         made.decision.allowed,
         details_of(made),
     )
@@ -182,4 +184,10 @@ def _condition_values(question: Question, policies: PrincipalPolicies) -> dict[s
         for statement in statements
         for condition in statement.conditions
     }
-    return {key: question.context.get(key.lower()) for key in sorted(keys)[:100]}
+    return {key: _shortened(question.context.get(key.lower())) for key in sorted(keys)[:_MOST_CONDITIONS]}
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[:_LONGEST_VALUE]
+    return [item[:_LONGEST_VALUE] for item in value[:_MOST_CONDITIONS]] if isinstance(value, list) else value

@@ -26,6 +26,7 @@ _TIMESTAMP = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 _HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,128}", re.ASCII)
 _BLANKS = re.compile(r"[ \t]+")
 _MAX_SIGNED_HEADERS = 128
+_LONGEST_KEPT = 512
 _SINGLE_ENCODED = frozenset({"s3", "s3express", "s3-object-lambda", "s3-outposts"})
 _PARAMETERS = ("Credential", "Signature", "SignedHeaders")
 _QUERY_PARAMETERS = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
@@ -203,8 +204,13 @@ def _trimmed(value: str) -> str:
     return _BLANKS.sub(" ", value.strip(" \t"))
 
 
-@lru_cache(maxsize=1024)
 def _path(raw: bytes, *, once: bool) -> str:
+    # Long paths are not kept, so that nobody can fill the memory with them.
+    return _canonical_path(raw, once) if len(raw) <= _LONGEST_KEPT else _canonical_path.__wrapped__(raw, once)
+
+
+@lru_cache(maxsize=1024)
+def _canonical_path(raw: bytes, once: bool) -> str:
     if once:
         return "/".join(quote(unquote_to_bytes(segment), safe="-_.~") for segment in raw.split(b"/")) or "/"
     return quote(_normalized(raw.decode("latin-1")).encode("latin-1"), safe="/-_.~")

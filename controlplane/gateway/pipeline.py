@@ -11,7 +11,7 @@ from controlplane.core.http import HttpResponse
 from controlplane.core.operation import Unauthenticated
 from controlplane.gateway.dispatch import Dispatcher
 from controlplane.gateway.exchange import Exchange
-from controlplane.gateway.translate import TRY_AGAIN, translate
+from controlplane.gateway.translate import OVERTAKEN, TRY_AGAIN, translate
 from controlplane.state.database import Database
 from controlplane.state.unit_of_work import UnitOfWork
 from controlplane.wire.decode import decode
@@ -71,14 +71,14 @@ class Pipeline:
         exchange.parameters = decode(exchange.route, exchange.request)
 
     async def operate(self, exchange: Exchange) -> None:
-        """Permission, implementation and commit, in one unit of work; again when Postgres found a deadlock."""
+        """Permission, implementation and commit, in one unit of work; again when another request got in the way."""
         for attempt in range(1, ATTEMPTS + 1):
             unit = UnitOfWork(self._database)
             try:
                 await self._operate_once(exchange, unit)
                 await unit.commit()
                 return
-            except TRY_AGAIN:
+            except (*TRY_AGAIN, *OVERTAKEN):
                 await unit.rollback()
                 if attempt == ATTEMPTS:
                     raise

@@ -11,6 +11,8 @@ from controlplane.core.errors import AwsError, EngineError, ServiceUnavailable
 log = logging.getLogger("celaje.gateway")
 
 TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+# Two requests wanted the same name, or one deleted what the other was about to use: the second run sees it and says so.
+OVERTAKEN = (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError)
 _GONE = (
     OSError,
     TimeoutError,

@@ -260,6 +260,18 @@ async def test_denials_are_written_down_and_explained(court: Court) -> None:
     assert court.user.access_key_id not in told
 
 
+async def test_what_callers_write_cannot_steer_a_terminal(court: Court) -> None:
+    await court.grant(p=policy("Allow", "sqs:*", Condition={"StringEquals": {"aws:UserAgent": "x"}}))
+    ctx = court.context("sqs", user_agent="\x1b[2Jevil\r\n" + "a" * 5000)
+    with pytest.raises(AwsError):
+        await court.authorizer.authorize(ctx, "sqs:SendMessage", [Resource("*")])
+    await court.recorder.flush()
+    [decision] = await explain.find(court.database, ctx.request_id)
+    told = list(explain.tell(decision))
+    assert all(line.isprintable() and len(line) < 400 for line in told)
+    assert "\\x1b[2Jevil" in "".join(told)
+
+
 async def test_allowances_are_written_as_far_as_there_is_room(court: Court) -> None:
     await court.grant(p=OPEN)
     ctx = await court.ask("sqs:ListQueues")

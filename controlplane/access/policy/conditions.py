@@ -52,8 +52,15 @@ def _parse_binary(text: str) -> bytes | None:
         return None
 
 
-@lru_cache(maxsize=4096)
+_LONGEST_ADDRESS = 64
+
+
 def _parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    return _address(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -15,6 +15,8 @@ Context = Mapping[str, ContextValue]
 Test = Callable[[str], bool]
 
 ARN_PARTS = 6
+_LONGEST_KEPT = 256
+"""Values of requests longer than this are never kept in a cache, so that nobody can fill the memory with them."""
 
 
 class Wild(enum.Enum):
@@ -230,6 +232,8 @@ class _Template:
     def test(self, context: Context) -> Test | None:
         """The test for this request; None when a variable has no single value."""
         values = tuple([context.get(key) for key in self.keys])
+        if any(value is not None and len(value) > _LONGEST_KEPT for value in values):
+            return _compiled.__wrapped__(self, values)
         try:
             return _compiled(self, values)
         except TypeError:  # a list cannot be hashed: multi-valued keys have no place in a pattern
@@ -240,4 +244,7 @@ class _Template:
 def _compiled(template: _Template, values: tuple[str | None, ...]) -> Test | None:
     given = {key: value for key, value in zip(template.keys, values, strict=True) if value is not None}
     glob = resolve(template.tokens, given)
-    return None if glob is None else template.compile(glob)
+    if glob is None:
+        return None
+    # The inner cache is for patterns that policies hold; those that requests complete are kept here alone.
+    return getattr(template.compile, "__wrapped__", template.compile)(glob)

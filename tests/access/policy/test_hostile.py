@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controlplane.access.policy import match
 from controlplane.access.policy.conditions import compile_condition
 from controlplane.access.policy.evaluate import PolicySet, PrincipalPolicies, Question, Target, evaluate
 from controlplane.access.policy.grammar import MalformedPolicy, validate_identity, validate_resource, validate_trust
@@ -178,3 +179,16 @@ def test_dates_at_the_edge(date: str) -> None:
     condition = compile_condition("DateLessThan", "k", [date], variables=False)
     assert condition.test({"k": "2026-11-21T12:00:00Z"}) in (True, False)
     assert condition.test({"k": date}) is False
+
+
+def test_long_values_are_not_kept() -> None:
+    """A caller who sends ever new long values must not fill the caches."""
+    before = match._compiled.cache_info().currsize, glob_test.cache_info().currsize
+    condition = compile_condition("StringLike", "k", ["x${aws:useragent}*"], variables=True)
+    for number in range(50):
+        condition.test({"k": "x", "aws:useragent": f"{number}" * 300})
+    assert (match._compiled.cache_info().currsize, glob_test.cache_info().currsize) == before
+    for number in range(50):
+        condition.test({"k": "x", "aws:useragent": f"{number}"})
+    assert match._compiled.cache_info().currsize > before[0]
+    assert glob_test.cache_info().currsize == before[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -229,3 +230,24 @@ def test_nobody_sees_another_account(iam: Any, cloud: Any) -> None:
         assert refused(call, PolicyArn=arn)[0] in ("NoSuchEntity", "AccessDenied")
     stranger.create_user(UserName="ann")
     assert refused(stranger.attach_user_policy, UserName="ann", PolicyArn=arn)[0] == "NoSuchEntity"
+
+
+def test_a_name_is_given_once_however_many_ask(iam: Any, account: Account) -> None:
+    """Renames and creations at once: one wins, the others are told that the name is taken."""
+    for number in range(4):
+        iam.create_user(UserName=f"u{number}")
+    clients = [account.client("iam") for _ in range(8)]
+
+    def take(number: int) -> str:
+        try:
+            if number < 4:
+                clients[number].update_user(UserName=f"u{number}", NewUserName="wanted")
+            else:
+                clients[number].create_user(UserName="Wanted")
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return "done"
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = sorted(pool.map(take, range(8)))
+    assert outcomes == ["EntityAlreadyExists"] * 7 + ["done"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from typing import Any
 
 import boto3
@@ -208,3 +210,14 @@ def test_encoded_denials_of_ec2_can_be_read(account: Account, ann: Account, clou
     assert '"action":"ec2:DescribeVpcs"' in decoded
     stranger = cloud.new_account().client("sts")
     assert refused(stranger.decode_authorization_message, EncodedMessage=encoded)[0].startswith("InvalidAuthorization")
+
+
+def test_a_presigned_call(account: Account, ann: Account) -> None:
+    """As EKS's tokens are made: whoever holds the URL learns who made it, for as long as it lasts."""
+    url = ann.client("sts").generate_presigned_url("get_caller_identity", ExpiresIn=60, HttpMethod="GET")
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        assert f"arn:aws:iam::{account.id}:user/ann" in answer.read().decode()
+    for changed in (url.replace("GetCallerIdentity", "GetSessionToken"), url.replace("Expires=60", "Expires=600")):
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            urllib.request.urlopen(changed, timeout=10)
+        assert refusal.value.code == 403
