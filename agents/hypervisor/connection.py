@@ -21,6 +21,8 @@ T = TypeVar("T")
 _HOST_SOCKETS = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
 _LOOK_AGAIN = 0.1
 _PATIENCE = 10.0
+_UNPRIVILEGED = "libvirt-qemu:kvm"
+"""Made by Debian's libvirt-daemon-system."""
 _BROKEN = {libvirt.VIR_ERR_RPC, libvirt.VIR_ERR_INVALID_CONN, libvirt.VIR_ERR_NO_CONNECT}
 
 
@@ -63,6 +65,7 @@ class Connection:
         self._on_reboot = on_reboot
         self._on_connected = on_connected
         self._connection: Any = None
+        self._own = False
         self._loop = asyncio.get_running_loop()
         self._lost = asyncio.Event()
         self.ready = asyncio.Event()
@@ -106,11 +109,22 @@ class Connection:
                 raise Unavailable(str(error)) from error
             raise
 
+    @property
+    def label(self) -> str | None:
+        """User and group that a machine must ask for, None where libvirt's own setting is the owner's affair."""
+        return _UNPRIVILEGED if self._own else None
+
+    def seen(self, path: Path) -> Path:
+        """Where libvirt sees a file of the agent's home."""
+        return self._daemon.inside(path) if self._own else path
+
     async def _open(self) -> Any:
         while True:
             for uri in self._candidates():
                 try:
-                    return await asyncio.to_thread(self._open_once, uri)
+                    connection = await asyncio.to_thread(self._open_once, uri)
+                    self._own = uri == self._daemon.uri
+                    return connection
                 except libvirt.libvirtError as error:
                     log.debug("%s: %s", uri, error)
             await self._daemon.start()

@@ -20,16 +20,19 @@ _FIXED = {
     "etc": "/etc/libvirt",
     "cache": "/var/cache/libvirt",
 }
+_READ_ONLY = "blobs"
 _DAEMON_CONF = """\
 auth_unix_rw = "none"
 unix_sock_rw_perms = "0700"
 log_filters = "4:qemu 4:util"
 """
+# Machines name their own, unprivileged user; what QEMU can do is found out as root, because libvirt forgets the answer
+# where /dev/kvm is closed to its default user.
 _QEMU_CONF = """\
 user = "root"
 group = "root"
 security_driver = "none"
-dynamic_ownership = 0
+dynamic_ownership = 1
 remember_owner = 0
 namespaces = []
 stdio_handler = "file"
@@ -37,17 +40,24 @@ stdio_handler = "file"
 # Propagation is "slave": an unmount of another network namespace must reach this one too, or the namespace never dies.
 _ENTER = """\
 while [ "$1" != -- ]; do mkdir -p "$2" && mount --bind "$1" "$2" || exit 1; shift 2; done
-shift
+mount -o remount,bind,ro "$2" || exit 1
+shift 2
 exec "$@"
 """
 
 
 class Daemon:
-    """Starts libvirtd; `state` is a folder that survives a reboot of the host, `runtime` one that does not."""
+    """Starts libvirtd; `home` is a folder that survives a reboot of the host, `runtime` one that does not.
 
-    def __init__(self, state: Path, runtime: Path) -> None:
-        self._state = state
+    The home may be closed to the user that QEMU runs as, so libvirtd and its QEMUs see two folders of it at another
+    place, the one that `inside` tells: the machines' files, and the images, which no QEMU may write to.
+    """
+
+    def __init__(self, home: Path, runtime: Path) -> None:
+        self._home = home
+        self._state = home / "libvirt"
         self._runtime = runtime
+        self._process: asyncio.subprocess.Process | None = None
 
     @property
     def uri(self) -> str:
@@ -58,6 +68,10 @@ class Daemon:
     def used_before(self) -> bool:
         """True when machines of an earlier run may be in this libvirtd's care."""
         return self._state.exists()
+
+    def inside(self, path: Path) -> Path:
+        """Where this libvirtd and its machines see a file of the home."""
+        return Path(_FIXED["lib"]) / path.relative_to(self._home)
 
     def pid(self) -> int | None:
         """Process id of the running daemon."""
@@ -70,20 +84,24 @@ class Daemon:
 
     async def start(self) -> None:
         """Start the daemon if it does not run; returns before it answers."""
-        if self.pid() is not None:
+        if self.pid() is not None or (self._process is not None and self._process.returncode is None):
             return
         folders = {name: (self._runtime if name == "run" else self._state / name) for name in _FIXED}
-        for folder in folders.values():
+        shared = {self._home / name: self._state / "lib" / name for name in ("machines", _READ_ONLY)}
+        for folder in (*folders.values(), *shared, *shared.values()):
             folder.mkdir(parents=True, exist_ok=True)
         (folders["etc"] / "libvirtd.conf").write_text(_DAEMON_CONF)
         (folders["etc"] / "qemu.conf").write_text(_QEMU_CONF)
         (self._runtime / "libvirtd.pid").unlink(missing_ok=True)
-        binds = [argument for name, folder in folders.items() for argument in (str(folder), _FIXED[name])]
+        places = {folder: _FIXED[name] for name, folder in folders.items()} | {
+            folder: f"{_FIXED['lib']}/{folder.name}" for folder in shared
+        }
+        binds = [argument for folder, place in places.items() for argument in (str(folder), place)]
         libvirtd = shutil.which("libvirtd", path="/usr/sbin:/sbin:/usr/bin") or "/usr/sbin/libvirtd"
         with (folders["log"] / "libvirtd.log").open("ab") as log_file:
-            await asyncio.create_subprocess_exec(
+            self._process = await asyncio.create_subprocess_exec(
                 "unshare", "--mount", "--propagation", "slave",
-                "sh", "-c", _ENTER, "sh", *binds, "--",
+                "sh", "-c", _ENTER, "sh", *binds, "--", f"{_FIXED['lib']}/{_READ_ONLY}",
                 libvirtd, "-f", "/etc/libvirt/libvirtd.conf", "-p", str(self._runtime / "libvirtd.pid"),
                 stdin=asyncio.subprocess.DEVNULL, stdout=log_file, stderr=log_file, start_new_session=True,
             )  # fmt: skip

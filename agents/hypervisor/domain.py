@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -52,15 +53,15 @@ def machine_uuid(name: str) -> str:
     return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:]))
 
 
-def describe(spec: DomainSpec) -> str:
-    """The domain XML of a machine."""
+def describe(spec: DomainSpec, label: str | None, seen: Callable[[Path], Path]) -> str:
+    """The domain XML of a machine that runs as `label`, user and group; `seen` tells where libvirt finds a file."""
     domain = Element("domain", type=spec.accelerator)
     _text(domain, "name", spec.name)
     _text(domain, "uuid", machine_uuid(spec.name))
     _text(domain, "memory", str(spec.memory_mib), unit="MiB")
     _text(domain, "vcpu", str(spec.vcpus))
     _processor(domain, spec.accelerator)
-    _boot(domain, spec)
+    _boot(domain, spec, seen)
     _smbios(domain, spec)
     features = SubElement(domain, "features")
     SubElement(features, "acpi")
@@ -73,7 +74,9 @@ def describe(spec: DomainSpec) -> str:
     SubElement(domain, "clock", offset="utc")
     for event, action in (("on_poweroff", "destroy"), ("on_reboot", "restart"), ("on_crash", "destroy")):
         _text(domain, event, action)
-    _devices(SubElement(domain, "devices"), spec)
+    _devices(SubElement(domain, "devices"), spec, seen)
+    if label is not None:
+        _text(SubElement(domain, "seclabel", type="static", model="dac", relabel="yes"), "label", label)
     return tostring(domain, encoding="unicode")
 
 
@@ -90,7 +93,7 @@ def _processor(domain: Element, accelerator: str) -> None:
         _text(cpu, "model", "EPYC", fallback="allow")
 
 
-def _boot(domain: Element, spec: DomainSpec) -> None:
+def _boot(domain: Element, spec: DomainSpec, seen: Callable[[Path], Path]) -> None:
     system = SubElement(domain, "os")
     if spec.firmware == "uefi" and spec.kernel is None:
         system.set("firmware", "efi")
@@ -99,9 +102,9 @@ def _boot(domain: Element, spec: DomainSpec) -> None:
     if spec.kernel is None:
         SubElement(system, "boot", dev="hd")
         return
-    _text(system, "kernel", str(spec.kernel))
+    _text(system, "kernel", str(seen(spec.kernel)))
     if spec.initrd is not None:
-        _text(system, "initrd", str(spec.initrd))
+        _text(system, "initrd", str(seen(spec.initrd)))
     _text(system, "cmdline", spec.command_line)
 
 
@@ -112,14 +115,14 @@ def _smbios(domain: Element, spec: DomainSpec) -> None:
         _text(system, "entry", value, name=name)
 
 
-def _devices(devices: Element, spec: DomainSpec) -> None:
+def _devices(devices: Element, spec: DomainSpec, seen: Callable[[Path], Path]) -> None:
     SubElement(devices, "controller", type="usb", model="none")
     for index in range(1, len(spec.disks) + len(spec.ports) + 1 + _SPARE_PORTS + 1):
         SubElement(devices, "controller", type="pci", index=str(index), model="pcie-root-port")
     for position, disk in enumerate(spec.disks):
         element = SubElement(devices, "disk", type="file", device="disk")
         SubElement(element, "driver", name="qemu", type="qcow2", discard="unmap")
-        SubElement(element, "source", file=str(disk.path))
+        SubElement(element, "source", file=str(seen(disk.path)))
         SubElement(element, "target", dev=f"vd{chr(ord('a') + position)}", bus="virtio")
         _text(element, "serial", disk.serial)
     for port in spec.ports:
@@ -129,7 +132,7 @@ def _devices(devices: Element, spec: DomainSpec) -> None:
         SubElement(element, "model", type="virtio")
         SubElement(element, "mtu", size=str(spec.mtu))
     serial = SubElement(devices, "serial", type="file")
-    SubElement(serial, "source", path=str(spec.console), append="on")
+    SubElement(serial, "source", path=str(seen(spec.console)), append="on")
     rng = SubElement(devices, "rng", model="virtio")
     _text(rng, "backend", "/dev/urandom", model="random")
     SubElement(SubElement(devices, "video"), "model", type="none")

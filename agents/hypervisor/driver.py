@@ -60,7 +60,7 @@ class Hypervisor:
 
     async def start(self, spec: DomainSpec) -> None:
         """Start a machine. Raises libvirtError when it cannot be started, or is being started already."""
-        xml = describe(spec)
+        xml = describe(spec, self._connection.label, self._connection.seen)
 
         def create(connection: Any) -> None:
             if _lookup(connection, spec.name) is None:

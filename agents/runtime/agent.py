@@ -97,7 +97,7 @@ class Agent:
             tasks.create_task(keep_alive())
 
     def _build(self, runtime: Path) -> None:
-        daemon = Daemon(self._home / "libvirt", runtime / "libvirt")
+        daemon = Daemon(self._home, runtime / "libvirt")
         self._connection = Connection(daemon, self._on_event, self._on_reboot, lambda: self._wake("machine"))
         self._hypervisor = Hypervisor(self._connection, self._names)
         self._blobs = Blobs(self._home / "blobs", self._client.blob)

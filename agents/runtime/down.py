@@ -44,7 +44,7 @@ async def take_down(home: Path, grace: float) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         joined = Joined.model_validate_json(identity.read_bytes())
         names, runtime = Names(joined.cloud), Path("/run/celaje") / joined.cloud
-        daemon = Daemon(home / "libvirt", runtime / "libvirt")
+        daemon = Daemon(home, runtime / "libvirt")
         await _stop_machines(home, names, daemon, grace)
         _end(daemon.pid())
         await _remove_networks(names, runtime)

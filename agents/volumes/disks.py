@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import struct
 from pathlib import Path
@@ -42,6 +43,7 @@ class Disks:
         """Make the disks that are missing and remove those that are no longer wanted; the machine must be off."""
         folder = self.folder(machine.id)
         folder.mkdir(exist_ok=True)
+        self.console(machine.id).touch()
         wanted = {self.path(machine.id, disk) for disk in machine.disks}
         for path in folder.glob("*.qcow2"):
             if path not in wanted:
@@ -65,7 +67,8 @@ class Disks:
         if disk.root:
             base = await self._blobs.path(machine.image.disk)
             size = max(size, _virtual_size(base))
-            command += ["-F", "qcow2", "-b", str(base)]
+            # Relative, because libvirtd can see the home at another place.
+            command += ["-F", "qcow2", "-b", os.path.relpath(base, path.parent)]
         await run([*command, str(aside), str(size)])
         aside.replace(path)
 
