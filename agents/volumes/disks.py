@@ -66,14 +66,14 @@ class Disks:
         size = disk.size_gib << 30
         if disk.root:
             base = await self._blobs.path(machine.image.disk)
-            size = max(size, _virtual_size(base))
+            size = max(size, virtual_size(base))
             # Relative, because libvirtd can see the home at another place.
             command += ["-F", "qcow2", "-b", os.path.relpath(base, path.parent)]
         await run([*command, str(aside), str(size)])
         aside.replace(path)
 
 
-def _virtual_size(image: Path) -> int:
+def virtual_size(image: Path) -> int:
     """Size in bytes that a qcow2 shows to its machine (docs/interop/qcow2.txt of QEMU). Raises ValueError."""
     with image.open("rb") as file:
         header = file.read(32)

@@ -11,6 +11,8 @@ from agents.contract.network import Rule, SecurityGroup
 from tests.agents import documents
 from tests.agents.lab import Host, eventually
 
+pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("agents-drills")]
+
 VPC = "vpc-0ccccccccccccccc1"
 STEADY = "i-0ccccccccccccccc0"
 _WHO = "wget -q -O - http://169.254.169.254/latest/meta-data/instance-id || true"
