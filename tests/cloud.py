@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import random
 import socket
@@ -100,6 +101,10 @@ class Cloud:
         except (FileNotFoundError, ConnectionError):
             return False
         return True
+
+    def id(self) -> str:
+        """The short id in the names of everything that its agent makes on this host."""
+        return str(json.loads((self.home / "agent/identity.json").read_text())["cloud"])
 
     def status(self) -> dict[str, Any]:
         """What `celaje status --json` prints."""

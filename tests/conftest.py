@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
@@ -18,6 +19,8 @@ from controlplane.state.database import Database
 from controlplane.supervise.scratch import scratch_postgres
 from tests.cloud import Account, Cloud
 from tests.machines import Lab, make_lab
+
+SHOWN_BUGS = 5
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,6 +46,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         home = Path(config.cloud_home)  # type: ignore[attr-defined]
         Cloud(home, agent=False).stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the bugs that the cloud under test has logged: its home is gone afterwards."""
+    for path in sorted(Path(config.cloud_home).glob("logs/*.log")):  # type: ignore[attr-defined]
+        bugs = [line for line in path.read_text(errors="replace").splitlines() if '"traceback"' in line]
+        if bugs and terminalreporter.stats.get("failed"):
+            terminalreporter.section(f"{len(bugs)} tracebacks in {path.name}")
+            for bug in bugs[:SHOWN_BUGS]:
+                terminalreporter.write_line(json.loads(bug)["traceback"])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

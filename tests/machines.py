@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import subprocess
 import time
 from dataclasses import dataclass
@@ -100,3 +102,14 @@ def make_lab(account: Account, ami: str, folder: Path) -> Lab:
         ],
     )
     return Lab(ec2, ami, key, group)
+
+
+def machines_of(cloud: str) -> dict[str, list[int]]:
+    """QEMU processes of a cloud's machines on this host, by instance. `cloud` is its short id."""
+    found: dict[str, list[int]] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_bytes().decode(errors="replace")
+            if "qemu-system" in command and (match := re.search(rf"guest=celaje-{cloud}-(i-[0-9a-f]+)", command)):
+                found.setdefault(match[1], []).append(int(process.name))
+    return found
