@@ -97,7 +97,10 @@ class Recorder:
         flushes = 0
         while True:
             await asyncio.sleep(_PAUSE)
-            await self.flush()
+            try:
+                await self.flush()
+            except Exception:
+                log.exception("notes of decisions could not be written")
             flushes += 1
             if flushes % _FLUSHES_PER_CLEANING == 0:
                 await self._write([(_CLEAN, [()])])
@@ -132,9 +135,9 @@ def _row(made: Made) -> tuple[Any, ...]:
         made.request_id,
         made.at,
         made.account_id,
-        question.caller.arn or "anonymous",
+        _storable(question.caller.arn) or "anonymous",
         question.action,
-        question.target.arn[:2048],
+        _storable(question.target.arn[:2048]),
         made.decision.allowed,
         details_of(made),
     )
@@ -189,5 +192,10 @@ def _condition_values(question: Question, policies: PrincipalPolicies) -> dict[s
 
 def _shortened(value: Any) -> Any:
     if isinstance(value, str):
-        return value[:_LONGEST_VALUE]
-    return [item[:_LONGEST_VALUE] for item in value[:_MOST_CONDITIONS]] if isinstance(value, list) else value
+        return _storable(value[:_LONGEST_VALUE])
+    return [_shortened(item) for item in value[:_MOST_CONDITIONS]] if isinstance(value, list) else value
+
+
+def _storable(text: str) -> str:
+    """Without what Postgres cannot hold, so that no caller can spoil the notes about others in its batch."""
+    return text.replace("\x00", "\ufffd").encode(errors="replace").decode()

@@ -272,6 +272,16 @@ async def test_what_callers_write_cannot_steer_a_terminal(court: Court) -> None:
     assert "\\x1b[2Jevil" in "".join(told)
 
 
+async def test_nobody_can_spoil_the_notes_about_others(court: Court) -> None:
+    await court.grant(p=policy("Allow", "sqs:*", Condition={"StringEquals": {"aws:RequestTag/a": "x"}}))
+    contexts = [court.context("sqs", request={"Tags": {"a": value}}) for value in ("\x00", "\ud800", "fine")]
+    for ctx in contexts:
+        with pytest.raises(AwsError):
+            await court.authorizer.authorize(ctx, "sqs:SendMessage", [Resource(f"arn:aws:sqs:::{ctx.request}")])
+    await court.recorder.flush()
+    assert all([await explain.find(court.database, ctx.request_id) for ctx in contexts])
+
+
 async def test_allowances_are_written_as_far_as_there_is_room(court: Court) -> None:
     await court.grant(p=OPEN)
     ctx = await court.ask("sqs:ListQueues")

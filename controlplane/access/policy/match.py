@@ -218,6 +218,10 @@ class Patterns:
                 return True
         return False
 
+    def unresolved(self, context: Context) -> bool:
+        """Whether some pattern has a variable for which this request has no value."""
+        return any(template.test(context) is None for template in self._templates)
+
 
 class _Template:
     """One pattern with variables. Hashed by identity, as key of the tests compiled for the values that it met."""

@@ -91,7 +91,11 @@ def _resource_element(raw: Mapping[str, Any], variables: bool) -> Callable[[str,
     patterns = Patterns(tokens, arn_test)
     if not negated:
         return None if patterns.everything else patterns.matches
-    return lambda resource, context: not patterns.matches(resource, context)
+    # Where a variable has no value nobody can say what is excepted: a Deny then holds, an Allow does not.
+    allow = raw["Effect"] == "Allow"
+    return lambda resource, context: (
+        not patterns.matches(resource, context) and not (allow and patterns.unresolved(context))
+    )
 
 
 def _conditions(block: Mapping[str, Any], variables: bool) -> Iterable[Condition]:

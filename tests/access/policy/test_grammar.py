@@ -47,6 +47,7 @@ REFUSED = [
     (listing(Action="invalid"), VENDOR),
     (one(Effect="Allow", NotAction="", Resource=BUCKET), VENDOR),
     (listing(Action="a a:ListBucket"), "Vendor a a is not valid"),
+    (listing(Action="s*:ListBucket"), "Vendor s* is not valid"),
     (listing(Action="s3:List:Bucket"), "Actions/Condition can contain only one colon."),
     (listing(Resource="invalid resource"), 'Resource invalid resource must be in ARN format or "*".'),
     (listing(Resource=""), 'Resource  must be in ARN format or "*".'),

@@ -6,17 +6,21 @@ import json
 import os
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.access.policy.asking import decide
 from tests.access.policy.cases import ALLOW, Case, Document
+from tests.access.policy.cases.drawn import draw
 from tests.access.policy.test_decisions import CASES
 
 PACKAGE = "@cloud-copilot/iam-simulate@0.1.173"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "celaje-tests" / "iam-simulate"
-WANTED = 340
+WANTED = 335
+DRAWN = 2000
 # The evaluator shifts by 32 bits, which JavaScript does not, and so finds no address in 0.0.0.0/0.
 WRONG = {"IpAddress 0.0.0.0/0 against 203.0.113.9"}
 
@@ -74,13 +78,23 @@ def _simulation(case: Case) -> dict[str, Any]:
     return simulation
 
 
+def _answers(oracle: Path, cases: list[Case]) -> list[dict[str, str]]:
+    done = subprocess.run(
+        ["node", "oracle.mjs"],
+        input=json.dumps([_simulation(case) for case in cases]),
+        capture_output=True,
+        text=True,
+        cwd=oracle,
+        timeout=120,
+        check=True,
+    )
+    found: list[dict[str, str]] = json.loads(done.stdout)
+    return found
+
+
 def test_an_independent_evaluator_agrees(oracle: Path) -> None:
     cases = [case for case in CASES if case.oracle and case.name not in WRONG]
-    simulations = json.dumps([_simulation(case) for case in cases])
-    done = subprocess.run(
-        ["node", "oracle.mjs"], input=simulations, capture_output=True, text=True, cwd=oracle, timeout=120, check=True
-    )
-    answers = json.loads(done.stdout)
+    answers = _answers(oracle, cases)
     refused = [
         (case.name, answer["error"][:200]) for case, answer in zip(cases, answers, strict=True) if "error" in answer
     ]
@@ -99,3 +113,18 @@ def _word(case: Case) -> str:
     if case.expect == ALLOW:
         return "Allowed"
     return "ExplicitlyDenied" if case.expect.startswith("explicit") else "ImplicitlyDenied"
+
+
+def test_it_agrees_on_cases_drawn_at_random(oracle: Path) -> None:
+    cases = [draw(seed) for seed in range(DRAWN)]
+    differences = []
+    seen = Counter[str]()
+    for case, answer in zip(cases, _answers(oracle, cases), strict=True):
+        decision = decide(case)
+        ours = "Allowed" if decision.allowed else "ExplicitlyDenied" if decision.explicit else "ImplicitlyDenied"
+        seen[ours] += 1
+        if answer.get("result") != ours:
+            differences.append(f"{ours}, evaluator says {answer}: {case}")
+    print(f"{DRAWN} drawn cases compared: {dict(seen)}")
+    assert not differences, "\n".join(differences[:3])
+    assert min(seen[word] for word in ("Allowed", "ExplicitlyDenied", "ImplicitlyDenied")) > DRAWN // 20
