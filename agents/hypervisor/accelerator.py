@@ -73,13 +73,14 @@ async def _probe(kernel: Path) -> Choice:
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None and process.stderr is not None
+    # Both end when QEMU does; after an internal error it does not end but stands still.
     speaks = asyncio.create_task(_contains(process.stdout, b"Linux version"))
     breaks = asyncio.create_task(_contains(process.stderr, b"KVM internal error"))
     try:
         await asyncio.wait({speaks, breaks}, timeout=_LIMIT, return_when=asyncio.FIRST_COMPLETED)
         if speaks.done() and speaks.result():
             return Choice("kvm", "a kernel booted on KVM")
-        if breaks.done() and breaks.result():
+        if speaks.done() or breaks.done():
             return Choice("qemu", "/dev/kvm is there, but a kernel crashed on it")
         return Choice("qemu", f"/dev/kvm is there, but a kernel stayed silent on it for {_LIMIT:g} s")
     finally:

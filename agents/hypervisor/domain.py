@@ -44,6 +44,7 @@ class DomainSpec:
     disks: tuple[DomainDisk, ...]
     ports: tuple[DomainPort, ...]
     console: Path
+    nvram: Path
     mtu: int
 
 
@@ -95,9 +96,11 @@ def _processor(domain: Element, accelerator: str) -> None:
 
 def _boot(domain: Element, spec: DomainSpec, seen: Callable[[Path], Path]) -> None:
     system = SubElement(domain, "os")
+    _text(system, "type", "hvm", arch="x86_64", machine="q35")
     if spec.firmware == "uefi" and spec.kernel is None:
         system.set("firmware", "efi")
-    _text(system, "type", "hvm", arch="x86_64", machine="q35")
+        SubElement(SubElement(system, "firmware"), "feature", name="secure-boot", enabled="no")
+        _text(system, "nvram", str(seen(spec.nvram)))
     SubElement(system, "smbios", mode="sysinfo")
     if spec.kernel is None:
         SubElement(system, "boot", dev="hd")

@@ -18,7 +18,10 @@ _PACKAGES = (
     "systemd-resolved", "systemd-sysv", "udev", "vim-tiny",
 )  # fmt: skip
 _DRIVERS = ("virtio_pci", "virtio_blk", "virtio_net", "virtio_rng")
-_UNWANTED = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "fstrim.timer", "dpkg-db-backup.timer")
+_UNWANTED = (
+    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service",
+    "fstrim.timer", "getty@tty1.service",
+)  # fmt: skip
 _FILES = Path(__file__).parent / "files" / "debian"
 # Set before the kernel is installed, so that its initial RAM disk is made once, and small.
 _BEFORE_PACKAGES = r"""#!/bin/sh -e
@@ -48,7 +51,7 @@ def build(work: Path, output: Path, say: Callable[[str], None]) -> None:
         disk="disk.qcow2",
         kernel="kernel",
         initrd="initrd",
-        command_line="console=ttyS0 root=/dev/vda ro quiet tsc=reliable",
+        command_line="console=ttyS0 root=/dev/vda rw quiet tsc=reliable",
         root_device="/dev/vda",
         login_user="debian",
         min_disk_gib=2,
@@ -87,7 +90,7 @@ def _configure(root: Path) -> None:
     resolver.symlink_to("/run/systemd/resolve/stub-resolv.conf")
     (root / "etc/hostname").unlink(missing_ok=True)
     (root / "etc/machine-id").write_text("")
-    (root / "etc/fstab").write_text("/dev/vda / ext4 defaults,noatime 0 1\n")
+    (root / "etc/fstab").write_text("/dev/vda / ext4 defaults,noatime 0 0\n")
     for folder in ("var/lib/apt/lists", "var/cache/apt"):
         shutil.rmtree(root / folder, ignore_errors=True)
         (root / folder).mkdir()

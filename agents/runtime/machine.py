@@ -209,6 +209,7 @@ class MachineKeeper:
             ),
             ports=(),
             console=tools.disks.console(machine.id),
+            nvram=tools.disks.folder(machine.id) / "nvram",
             mtu=MTU,
         )
 

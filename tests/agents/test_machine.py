@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from agents.contract.exchange import Credentials
-from agents.contract.machine import Disk
+from agents.contract.machine import Disk, Image
 from agents.contract.network import SecurityGroup
 from tests.agents import documents
 from tests.agents.lab import Host, eventually
@@ -46,6 +48,31 @@ def address(host: Host) -> str:
     assert {"volume", "network", "define", "start", "dhcp"} <= report.spans.keys()
     print({name: f"{value} ms" for name, value in report.spans.items()})
     return public
+
+
+# Prints its text on the first serial port and stops: mov dx,0x3f8; mov si,text; lodsb; test al,al; jz; out dx,al; …
+_LOADER = bytes.fromhex("baf803 be117c ac 84c0 7403 ee ebf8 f4 ebfd") + b"the disk boots itself\r\n\0"
+
+
+@pytest.mark.parametrize(
+    ("firmware", "says"), [("bios", b"the disk boots itself"), ("uefi", b"UEFI")], ids=["bios", "uefi"]
+)
+def test_a_disk_boots_by_its_own_loader(host: Host, tmp_path: Path, firmware: str, says: bytes) -> None:
+    raw, disk = tmp_path / "raw", tmp_path / "disk.qcow2"
+    raw.write_bytes(_LOADER.ljust(510, b"\0") + b"\x55\xaa" + bytes(1 << 20))
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, disk], check=True)
+    id, vpc = f"i-{firmware}", f"vpc-{firmware}"
+    image = Image(id="ami-1", disk=host.cloud.add_blob(disk), firmware=firmware)
+    port = documents.port(f"eni-{firmware}", "10.0.0.9", (), instance=id)
+    host.cloud.want(
+        documents.vpc(vpc, "10.0.0.0/16", (), (port,)),
+        documents.machine(id, vpc, (port.id,), image, host.public_key),
+    )
+    host.cloud.until_state(id, "running")
+    eventually(lambda: says in host.cloud.consoles.get(id, b""), 30, "the loader speaks")
+    host.cloud.drop("machine", id)
+    host.cloud.drop("vpc", vpc)
+    host.cloud.until_applied("vpc", vpc, 40)
 
 
 def test_login_with_the_key(host: Host, address: str) -> None:
