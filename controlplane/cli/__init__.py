@@ -8,6 +8,7 @@ from controlplane.cli import (  # noqa: F401  (they register their commands)
     accounts,
     decisions,
     develop,
+    explain,
     images,
     lifecycle,
     observe,

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from controlplane.state.unit_of_work import UnitOfWork
+from controlplane.state.unit_of_work import UnitOfWork, is_alive
 
 _ACQUIRE_SECONDS = 5.0
 
@@ -65,7 +65,7 @@ class Database:
         """A connection. Raises TimeoutError when none becomes free, OSError or a PostgresError when there is none."""
         while self._idle:
             connection = self._idle.pop()
-            if not connection.is_closed():
+            if is_alive(connection):
                 return connection
             await self._pool.release(connection)
         self._waiting += 1
@@ -77,7 +77,7 @@ class Database:
     async def give_back(self, connection: Any) -> None:
         """Take a connection back, outside any transaction. One that is closed or that somebody waits for goes to the
         pool, which replaces it or hands it on."""
-        if self._waiting or connection.is_closed():
+        if self._waiting or not is_alive(connection):
             await self._pool.release(connection)
         else:
             self._idle.append(connection)

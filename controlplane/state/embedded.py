@@ -31,6 +31,7 @@ maintenance_work_mem = 32MB
 max_wal_size = 256MB
 min_wal_size = 64MB
 fsync = on
+recovery_init_sync_method = syncfs
 synchronous_commit = on
 wal_level = replica
 max_wal_senders = 2

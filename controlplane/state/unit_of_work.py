@@ -106,23 +106,35 @@ class UnitOfWork:
     async def rollback(self) -> None:
         """Undo what was begun. Never raises: the connection may be gone already."""
         self._after_commit.clear()
-        try:
-            if self._transaction is not None and not self._connection.is_closed():
+        if self._transaction is not None and is_alive(self._connection):
+            try:
                 await self._transaction.rollback()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            self._connection.terminate()
-        finally:
-            self._transaction = None
-            await self._release()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                _terminate(self._connection)
+        self._transaction = None
+        await self._release()
 
     async def _release(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             # A cancelled statement or a failed commit leaves a connection in doubt: it must not serve another request.
-            if self._transaction is not None or connection.is_in_transaction():
-                connection.terminate()
+            if self._transaction is not None or (is_alive(connection) and connection.is_in_transaction()):
+                _terminate(connection)
                 self._transaction = None
             await self._database.give_back(connection)
+
+
+def is_alive(connection: Any) -> bool:
+    """False when the connection is closed; the pool may even have taken it back, when the server went away."""
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:
+        return False
+
+
+def _terminate(connection: Any) -> None:
+    if is_alive(connection):
+        connection.terminate()
 
 
 _BACKGROUND: set[asyncio.Future[Any]] = set()
