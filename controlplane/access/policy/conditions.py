@@ -20,6 +20,7 @@ Compile = Callable[[Glob], Test]
 _NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?", re.ASCII)
 _EPOCH = re.compile(r"-?\d{1,18}", re.ASCII)
 _MONTH = re.compile(r"\d{4}-\d\d", re.ASCII)
+_SHORT_HOUR = re.compile(r"^(\d{4}-\d\d-\d\d)[Tt](\d)(?!\d)", re.ASCII)
 _NAME = re.compile(r"(?:(ForAllValues|ForAnyValue):)?([A-Za-z]+?)(IfExists)?", re.IGNORECASE)
 
 
@@ -35,7 +36,7 @@ def parse_date(text: str) -> float | None:
     if _MONTH.fullmatch(text):
         text += "-01"
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(_SHORT_HOUR.sub(r"\1T0\2", text))
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None

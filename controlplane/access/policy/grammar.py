@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from controlplane.access.policy.conditions import is_date_operator, is_operator, parse_date
+from controlplane.access.policy.conditions import is_date_operator, is_operator
 from controlplane.access.policy.parse import CURRENT_VERSION, texts
 
 OLD_VERSION = "2008-10-17"
@@ -20,6 +20,7 @@ _IDENTITY_ELEMENTS = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotRe
 _PRINCIPAL_ELEMENTS = {"Principal", "NotPrincipal"}
 _PRINCIPAL_KINDS = {"AWS", "Service", "Federated", "CanonicalUser"}
 _VENDOR = re.compile(r"[A-Za-z0-9.-]+")
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d([Tt]\d{1,2}(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|z|[+-]\d\d(:?\d\d)?)?)?)?)?", re.ASCII)
 _SID = re.compile(r"[0-9A-Za-z]*")
 _PARTITIONS = {"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc", "*"}
 _IAM_PATHS = (
@@ -80,13 +81,16 @@ def validate_identity(document: str) -> dict[str, Any]:
         raise MalformedPolicy("Policy document must be version 2012-10-17 or greater.")
     _legacy(content)
     _sids(content)
-    for statement in statements_of(content):
+    statements = statements_of(content)
+    for statement in statements:
         _resources(statement)
-    for statement in statements_of(content):
-        _actions(statement)
-    for statement in statements_of(content):
-        if not (statement.get("Resource") or statement.get("NotResource")) and not _given(statement, "Resource"):
+    for statement in statements:
+        if not _given(statement, "Action"):
+            raise MalformedPolicy("Policy statement must contain actions.")
+        if not _given(statement, "Resource"):
             raise MalformedPolicy("Policy statement must contain resources.")
+    for statement in statements:
+        _actions(statement)
     return content
 
 
@@ -112,10 +116,12 @@ def validate_resource(document: str) -> dict[str, Any]:
     """Check a resource policy (of a queue, a bucket, a key). Raises MalformedPolicy."""
     content = _structure(document, SYNTAX, _IDENTITY_ELEMENTS | _PRINCIPAL_ELEMENTS)
     _legacy(content)
-    _sids(content)
+    _sids(content, alphanumeric=False)
     for statement in statements_of(content):
         if not _PRINCIPAL_ELEMENTS & statement.keys():
             raise MalformedPolicy("Missing required field Principal")
+        if not _given(statement, "Action"):
+            raise MalformedPolicy("Missing required field Action")
         _actions(statement)
     return content
 
@@ -227,13 +233,18 @@ def _is_parsable(date: str) -> bool:
         return True
     if re.fullmatch(r"-?\d+", date):
         return -(2**63) <= int(date[:25]) < 2**63
-    return parse_date(date.replace("t", "T")) is not None or bool(re.fullmatch(r"\d{2}T", date))
+    return bool(_DATE.fullmatch(date)) or bool(re.fullmatch(r"\d{2}T", date))
 
 
-def _sids(content: Mapping[str, Any]) -> None:
+def _sids(content: Mapping[str, Any], *, alphanumeric: bool = True) -> None:
     seen: set[str] = set()
     for statement in statements_of(content):
         sid = statement.get("Sid", "")
+        if alphanumeric and not _SID.fullmatch(sid):
+            raise MalformedPolicy(
+                "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression "
+                "[0-9A-Za-z]*"
+            )
         if sid and sid in seen:
             raise MalformedPolicy("Statement IDs (SID) in a single policy must be unique.")
         seen.add(sid)
@@ -255,13 +266,13 @@ def _resources(statement: Mapping[str, Any]) -> None:
 
 
 def _resource_of_vendor(resource: str, parts: list[str]) -> None:
-    _, _, vendor, region, _, name = parts
+    _, _, vendor, region, account, name = parts
     if vendor == "iam":
         if region not in ("", "*"):
             raise MalformedPolicy(f"IAM resource {resource} cannot contain region information.")
         if name != "*" and not _may_start_iam_path(name):
-            raise MalformedPolicy(f'IAM resource path must either be "*" or start with {", ".join(_IAM_PATHS)}.')
-    if vendor == "s3" and region not in ("", "*"):
+            raise MalformedPolicy(f'IAM resource path must either be "*", root, or start with {", ".join(_IAM_PATHS)}.')
+    if vendor == "s3" and region not in ("", "*") and not account:
         raise MalformedPolicy(f"Resource {resource} can not contain region information.")
 
 
@@ -275,10 +286,7 @@ def _may_start_iam_path(name: str) -> bool:
 
 
 def _actions(statement: Mapping[str, Any]) -> None:
-    actions = texts(statement.get("Action", statement.get("NotAction", [])))
-    if not actions:
-        raise MalformedPolicy("Policy statement must contain actions.")
-    for action in actions:
+    for action in texts(statement.get("Action", statement.get("NotAction", []))):
         if action == "*":
             continue
         vendor, colon, name = action.partition(":")

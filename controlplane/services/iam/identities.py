@@ -7,7 +7,7 @@ from typing import Any
 from controlplane.access.principals import announce
 from controlplane.core.context import Context
 from controlplane.core.tags import MAX_TAGS, to_dict
-from controlplane.services.iam.errors import DeleteConflict, InvalidInput, LimitExceeded, NoSuchEntity, ValidationError
+from controlplane.services.iam.errors import DeleteConflict, InvalidInput, LimitExceeded, NoSuchEntity
 from controlplane.services.iam.nouns import Noun
 from controlplane.services.iam.queries import identities, policies
 from controlplane.services.iam.shapes import is_policy_arn
@@ -53,10 +53,13 @@ async def rename(ctx: Context, noun: Noun, name: str, new_name: str | None, new_
     await announce(ctx.db, ctx.account_id)
 
 
-def new_tags(given: Any) -> dict[str, str]:
-    """The tags of a request, checked. Raises InvalidInput, LimitExceeded."""
+def new_tags(given: Any, *, fold: bool = True) -> dict[str, str]:
+    """The tags of a request, checked; with `fold` keys that differ only in case count as the same.
+
+    Raises InvalidInput, LimitExceeded.
+    """
     tags = to_dict(given)
-    if given and len({key.lower() for key in tags}) != len(given):
+    if fold and given and len({key.lower() for key in tags}) != len(given):
         raise InvalidInput("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
     if len(tags) > MAX_TAGS:
         raise LimitExceeded(f"The number of tags has reached the maximum limit. The limit is {MAX_TAGS}.")
@@ -95,11 +98,11 @@ async def untag(ctx: Context, noun: Noun, name: str, keys: list[str]) -> None:
 
 
 async def check_boundary(ctx: Context, arn: str | None) -> str | None:
-    """The ARN of a boundary that may be set. Raises NoSuchEntity, ValidationError."""
+    """The ARN of a boundary that may be set. Raises NoSuchEntity, InvalidInput."""
     if arn is None:
         return None
     if not is_policy_arn(arn):
-        raise ValidationError(f"ARN {arn} is not valid.")
+        raise InvalidInput(f"ARN {arn} is not valid.")
     if await policies.find(ctx, arn) is None:
         raise NoSuchEntity(f"Scope ARN: {arn} does not exist or is not attachable.")
     return arn

@@ -55,8 +55,8 @@ def role(row: Mapping[str, Any], *, details: bool = True) -> dict[str, Any]:
     return {**shown, **_details(row), "RoleLastUsed": used}
 
 
-def profile(row: Mapping[str, Any]) -> dict[str, Any]:
-    """An InstanceProfile with its role in a list of none or one."""
+def profile(row: Mapping[str, Any], *, tags: bool = False) -> dict[str, Any]:
+    """An InstanceProfile with its role in a list of none or one; lists leave out the tags."""
     roles = []
     if row["role_id"]:
         of_role = {name: row[f"role_{name}"] for name in ("name", "path", "created_at", "trust_policy", "description")}
@@ -65,10 +65,10 @@ def profile(row: Mapping[str, Any]) -> dict[str, Any]:
             "account_id": row["account_id"],
             "max_session_seconds": row["role_max_session_seconds"],
         }
-        shown = role({**of_role, **more}, details=False)
-        del shown["MaxSessionDuration"]
-        roles.append(shown)
-    made = {
+        held = role({**of_role, **more}, details=False)
+        del held["MaxSessionDuration"]
+        roles.append(held)
+    shown = {
         "Path": row["path"],
         "InstanceProfileName": row["name"],
         "InstanceProfileId": row["id"],
@@ -76,7 +76,7 @@ def profile(row: Mapping[str, Any]) -> dict[str, Any]:
         "CreateDate": row["created_at"],
         "Roles": roles,
     }
-    return {**made, "Tags": to_list(row["tags"])} if row["tags"] else made
+    return {**shown, "Tags": to_list(row["tags"])} if tags else shown
 
 
 def policy(row: Mapping[str, Any], *, details: bool = True) -> dict[str, Any]:
@@ -147,6 +147,13 @@ def page(
     if shown["IsTruncated"]:
         shown["Marker"] = encode_token(position(kept[-1]))
     return shown
+
+
+def tag_page(request: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+    """A page of tags, by key."""
+    after, limit = asked(request)
+    rows = [tag for tag in to_list(tags) if after is None or tag["Key"] > after]
+    return page("Tags", rows, limit, lambda tag: tag, lambda tag: str(tag["Key"]))
 
 
 def by_name(row: Any) -> str:

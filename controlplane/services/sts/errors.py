@@ -14,6 +14,10 @@ class ValidationError(AwsError):
     code = "ValidationError"
 
 
+class InvalidParameterValue(AwsError):
+    code = "InvalidParameterValue"
+
+
 class MalformedPolicyDocument(AwsError):
     code = "MalformedPolicyDocument"
 

@@ -6,7 +6,12 @@ from typing import Any
 
 from controlplane.access.policy.grammar import MalformedPolicy, validate_identity
 from controlplane.core.tags import to_dict
-from controlplane.services.sts.errors import MalformedPolicyDocument, PackedPolicyTooLarge, ValidationError
+from controlplane.services.sts.errors import (
+    InvalidParameterValue,
+    MalformedPolicyDocument,
+    PackedPolicyTooLarge,
+    ValidationError,
+)
 
 _ROOM = 4096
 """Characters of policies and tags that a token may carry; STS tells how much of its room is taken in percent."""
@@ -32,15 +37,15 @@ def policies(request: Any, account_id: str) -> tuple[list[str], list[str]]:
 
 
 def tags(request: Any) -> dict[str, str]:
-    """Session tags. Raises ValidationError."""
+    """Session tags. Raises InvalidParameterValue."""
     given = request.get("Tags") or []
     found = to_dict(given)
     if len({key.lower() for key in found}) != len(given):
-        raise ValidationError("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+        raise InvalidParameterValue("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
     if len(found) > _MAX_TAGS:
-        raise ValidationError(f"The number of session tags exceeds the limit of {_MAX_TAGS}.")
+        raise InvalidParameterValue(f"The number of session tags exceeds the limit of {_MAX_TAGS}.")
     if any(key.lower().startswith("aws:") for key in found):
-        raise ValidationError("Tag keys that start with 'aws:' are reserved for system use.")
+        raise InvalidParameterValue("Tag keys that start with 'aws:' are reserved for system use.")
     return found
 
 

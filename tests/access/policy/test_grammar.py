@@ -63,15 +63,16 @@ REFUSED = [
     ),
     (one(Effect="Allow", Action="s3:ListBucket"), RESOURCES),
     (listing(Resource=[]), RESOURCES),
-    (one(Effect="Allow", Action="invalid"), VENDOR),
+    (one(Effect="Allow", Action="invalid"), RESOURCES),
     (one(Effect="Allow", Resource=BUCKET), ACTIONS),
     (one(Action="s3:ListBucket", Resource=BUCKET), SYNTAX),
     (one(Effect="Allow"), ACTIONS),
     (listing(Action=[]), ACTIONS),
     (
         listing(Resource="arn:aws:iam:::x"),
-        'IAM resource path must either be "*" or start with user/, federated-user/, role/, group/, instance-profile/, '
-        "mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, access-report/.",
+        'IAM resource path must either be "*", root, or start with user/, federated-user/, role/, group/, '
+        "instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, "
+        "access-report/.",
     ),
     (
         listing(Resource="arn:aws:iam:us-east-1::x"),
@@ -103,6 +104,8 @@ REFUSED = [
     (listing(Condition={"DateGreaterThan": {"a": "sdfdsf"}}), LEGACY),
     (listing(Condition={"DateLessThanEquals": {"a": "234-13"}}), LEGACY),
     (listing(Condition={"DateLessThan": {"a": "9223372036854775808"}}), LEGACY),
+    (listing(Condition={"DateLessThanEquals": {"a": "2016-12-13t2:00:00.593194+1"}}), LEGACY),
+    (listing(Condition={"DateLessThanEquals": {"a": "2016-12-13t2:00:00.1999999999+10:59"}}), LEGACY),
     (listing(Sid={}), SYNTAX),
     (
         {
@@ -111,11 +114,18 @@ REFUSED = [
         },
         "Statement IDs (SID) in a single policy must be unique.",
     ),
+    (
+        listing(Sid="not alphanumeric"),
+        "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression "
+        "[0-9A-Za-z]*",
+    ),
     (listing(Principal="*"), "Policy document should not specify a principal."),
 ]
 
 ACCEPTED = [
     listing(),
+    listing(Resource="arn:aws:s3:us-west-2:123456789012:accesspoint/point"),
+    listing(Condition={"DateLessThanEquals": {"a": "2016-12-13t2:00:00.593194+23"}}),
     listing(Resource=[BUCKET, "*"]),
     listing(Action="*"),
     listing(Action="iam: asdf safdsf af "),

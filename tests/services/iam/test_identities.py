@@ -171,6 +171,10 @@ def test_boundaries(iam: Any) -> None:
     assert (
         refused(iam.put_role_permissions_boundary, RoleName="app", PermissionsBoundary=arn + "x")[0] == "NoSuchEntity"
     )
+    assert refused(iam.put_role_permissions_boundary, RoleName="app", PermissionsBoundary="arn:aws:iam::1:x/y:z") == (
+        "InvalidInput",
+        "ARN arn:aws:iam::1:x/y:z is not valid.",
+    )
     iam.delete_policy(PolicyArn=arn)
 
 
@@ -184,6 +188,10 @@ def test_instance_profiles(iam: Any, account: Account) -> None:
         "LimitExceeded",
         "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1",
     )
+    iam.tag_instance_profile(InstanceProfileName="web", Tags=[{"Key": "a", "Value": "1"}])
+    assert iam.list_instance_profile_tags(InstanceProfileName="web")["Tags"] == [{"Key": "a", "Value": "1"}]
+    iam.untag_instance_profile(InstanceProfileName="web", TagKeys=["a"])
+    assert iam.get_instance_profile(InstanceProfileName="web")["InstanceProfile"]["Tags"] == []
     [held] = iam.get_instance_profile(InstanceProfileName="web")["InstanceProfile"]["Roles"]
     assert held["RoleName"] == "one"
     assert [

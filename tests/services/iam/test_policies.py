@@ -74,6 +74,38 @@ def test_attachments(iam: Any) -> None:
     )
 
 
+def test_policies_that_do_not_exist(iam: Any, account: Account) -> None:
+    arn = f"arn:aws:iam::{account.id}:policy/none"
+    message = f"Policy {arn} version v1 does not exist or is not attachable."
+    assert refused(iam.get_policy_version, PolicyArn=arn, VersionId="v1") == ("NoSuchEntity", message)
+    assert refused(iam.set_default_policy_version, PolicyArn=arn, VersionId="v1") == ("NoSuchEntity", message)
+    assert (
+        refused(iam.list_entities_for_policy, PolicyArn=arn)[1] == f"Policy {arn} does not exist or is not attachable."
+    )
+    for call in (iam.delete_policy, iam.list_policy_versions, iam.list_policy_tags):
+        assert refused(call, PolicyArn=arn) == ("NoSuchEntity", f"Policy {arn} was not found.")
+    iam.create_user(UserName="ann")
+    name = "longpolicynamebutnoarn"
+    assert refused(iam.attach_user_policy, UserName="ann", PolicyArn=name) == (
+        "ValidationError",
+        f"ARN {name} is not valid.",
+    )
+
+
+def test_tags_of_policies(iam: Any) -> None:
+    tags = [{"Key": "b", "Value": "1"}, {"Key": "B", "Value": "2"}, {"Key": "a", "Value": "3"}]
+    made = iam.create_policy(PolicyName="p", PolicyDocument=READ, Tags=tags)["Policy"]
+    assert made["Tags"] == tags
+    arn = made["Arn"]
+    iam.tag_policy(PolicyArn=arn, Tags=[{"Key": "c", "Value": ""}])
+    pages = iam.get_paginator("list_policy_tags").paginate(PolicyArn=arn, PaginationConfig={"PageSize": 3})
+    assert [[tag["Key"] for tag in page["Tags"]] for page in pages] == [["B", "a", "b"], ["c"]]
+    iam.untag_policy(PolicyArn=arn, TagKeys=["b", "c"])
+    assert [tag["Key"] for tag in iam.get_policy(PolicyArn=arn)["Policy"]["Tags"]] == ["B", "a"]
+    twice = [{"Key": "x", "Value": "1"}, {"Key": "x", "Value": "2"}]
+    assert refused(iam.tag_policy, PolicyArn=arn, Tags=twice) == ("InvalidInput", "Duplicate tag keys found.")
+
+
 def test_ten_policies_at_most(iam: Any) -> None:
     iam.create_user(UserName="ann")
     arns = [iam.create_policy(PolicyName=f"p{n}", PolicyDocument=READ)["Policy"]["Arn"] for n in range(11)]
@@ -88,8 +120,19 @@ def test_ten_policies_at_most(iam: Any) -> None:
 def test_policies_of_aws_cannot_be_changed(iam: Any) -> None:
     arn = "arn:aws:iam::aws:policy/AdministratorAccess"
     assert iam.get_policy(PolicyArn=arn)["Policy"]["PolicyName"] == "AdministratorAccess"
-    assert refused(iam.delete_policy, PolicyArn=arn)[0] == "AccessDenied"
+    assert refused(iam.delete_policy, PolicyArn=arn) == (
+        "AccessDenied",
+        "Cannot delete policies outside your own account.",
+    )
     assert refused(iam.create_policy_version, PolicyArn=arn, PolicyDocument=READ)[0] == "AccessDenied"
+    assert refused(iam.set_default_policy_version, PolicyArn=arn, VersionId="v1") == (
+        "AccessDenied",
+        "Cannot update policies outside your own account.",
+    )
+    assert refused(iam.delete_policy_version, PolicyArn=arn, VersionId="v1") == (
+        "AccessDenied",
+        "Cannot delete policy versions for policies outside your own account.",
+    )
     names = {item["PolicyName"] for item in iam.list_policies(Scope="AWS")["Policies"]}
     assert {"AdministratorAccess", "PowerUserAccess"} <= names
 

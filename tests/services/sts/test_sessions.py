@@ -146,6 +146,40 @@ def test_session_tags(account: Account, ann: Account) -> None:
     assert "sts:TagSession" in message
 
 
+def test_tags_that_go_on_with_the_next_role(account: Account, ann: Account) -> None:
+    both = document(
+        {"Effect": "Allow", "Principal": {"AWS": account.id}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    )
+    first = role(account, "first", both, allow("sts:*"))
+    red = allow("ec2:DescribeRegions", Condition={"StringEquals": {"aws:PrincipalTag/team": "red"}})
+    second = role(account, "second", both, red)
+    sts, tags = ann.client("sts"), [{"Key": "Team", "Value": "red"}]
+    made = sts.assume_role(RoleArn=first, RoleSessionName="one", Tags=tags, TransitiveTagKeys=["team"])
+    chained = client(account, "sts", made["Credentials"])
+    made = chained.assume_role(RoleArn=second, RoleSessionName="two")
+    client(account, "ec2", made["Credentials"]).describe_regions()
+    assert refused(
+        chained.assume_role, RoleArn=second, RoleSessionName="two", Tags=[{"Key": "TEAM", "Value": "x"}]
+    ) == (
+        "InvalidParameterValue",
+        "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the "
+        "calling session.",
+    )
+    assert refused(sts.assume_role, RoleArn=first, RoleSessionName="one", TransitiveTagKeys=["team"]) == (
+        "InvalidParameterValue",
+        "The specified transitive tag key must be included in the requested tags.",
+    )
+    twice = [{"Key": "a", "Value": "1"}, {"Key": "A", "Value": "2"}]
+    assert refused(sts.assume_role, RoleArn=first, RoleSessionName="one", Tags=twice) == (
+        "InvalidParameterValue",
+        "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+    )
+    assert refused(sts.assume_role, RoleArn="nothing-valid-in-here", RoleSessionName="one") == (
+        "ValidationError",
+        "nothing-valid-in-here is invalid",
+    )
+
+
 def test_durations(account: Account, ann: Account) -> None:
     arn = role(account, "app", trust({"AWS": account.id}), allow("sts:AssumeRole"), MaxSessionDuration=7200)
     sts = ann.client("sts")

@@ -104,7 +104,7 @@ async def get_access_key_last_used(ctx: Context, request: GetAccessKeyLastUsedRe
     row = await keys.last_used(ctx, request["AccessKeyId"])
     if row is None:
         raise AccessDenied(
-            f"User: {ctx.principal.arn} is not authorized to perform: iam:GetAccessKeyLastUsed on resource: "
+            f"User: {ctx.principal.arn} is not authorized to perform iam:GetAccessKeyLastUsed on resource: "
             f"access key {request['AccessKeyId']}"
         )
     used: dict[str, Any] = {"ServiceName": "N/A", "Region": "N/A"}

@@ -84,6 +84,7 @@ async def add_user_to_group(ctx: Context, request: AddUserToGroupRequestTypeDef)
 @operation("RemoveUserFromGroup", on=permissions.named(GROUP))
 async def remove_user_from_group(ctx: Context, request: RemoveUserFromGroupRequestTypeDef) -> None:
     """Take a user out of a group. Raises NoSuchEntity."""
+    await common.get(ctx, USER, request["UserName"])
     group = await identities.lock(ctx, GROUP, request["GroupName"])
     user = await identities.lock(ctx, USER, request["UserName"])
     if not await identities.leave(ctx, group["id"], user["id"]):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from controlplane.core.context import Context
 from controlplane.core.ids import principal_id
 from controlplane.core.operation import Resource, operation
-from controlplane.core.tags import to_list
 from controlplane.services.iam import identities as common
 from controlplane.services.iam import permissions, shapes
 from controlplane.services.iam.errors import DeleteConflict, LimitExceeded, NoSuchEntity
@@ -35,7 +34,7 @@ async def create_instance_profile(ctx: Context, request: CreateInstanceProfileRe
     tags = common.new_tags(request.get("Tags"))
     if not await profiles.insert(ctx, principal_id(PROFILE.prefix), ctx.account_id, name, path, tags):
         raise PROFILE.taken(name)
-    return {"InstanceProfile": shapes.profile(await profiles.find(ctx, name))}
+    return {"InstanceProfile": shapes.profile(await profiles.find(ctx, name), tags=bool(tags))}
 
 
 async def _find(ctx: Context, name: str) -> Any:
@@ -53,7 +52,7 @@ async def _lock(ctx: Context, name: str) -> Any:
 @operation("GetInstanceProfile", on=permissions.named(PROFILE))
 async def get_instance_profile(ctx: Context, request: GetInstanceProfileRequestTypeDef) -> dict[str, Any]:
     """An instance profile with its role. Raises NoSuchEntity."""
-    return {"InstanceProfile": shapes.profile(await _find(ctx, request["InstanceProfileName"]))}
+    return {"InstanceProfile": shapes.profile(await _find(ctx, request["InstanceProfileName"]), tags=True)}
 
 
 @operation("ListInstanceProfiles", on=permissions.every(PROFILE))
@@ -127,4 +126,4 @@ async def untag_instance_profile(ctx: Context, request: Any) -> None:
 async def list_instance_profile_tags(ctx: Context, request: Any) -> dict[str, Any]:
     """The tags of a profile. Raises NoSuchEntity."""
     row = await _find(ctx, request["InstanceProfileName"])
-    return {"Tags": to_list(row["tags"]), "IsTruncated": False}
+    return shapes.tag_page(request, row["tags"])

@@ -9,13 +9,13 @@ from controlplane.access.principals import announce
 from controlplane.core.context import Context
 from controlplane.core.ids import principal_id
 from controlplane.core.operation import operation
-from controlplane.core.tags import to_list
 from controlplane.services.iam import documents, permissions, shapes
 from controlplane.services.iam import identities as common
 from controlplane.services.iam.errors import (
     AccessDenied,
     DeleteConflict,
     EntityAlreadyExists,
+    InvalidInput,
     LimitExceeded,
     NoSuchEntity,
     ValidationError,
@@ -51,14 +51,20 @@ async def create_policy(ctx: Context, request: CreatePolicyRequestTypeDef) -> di
     """Make a managed policy. Raises EntityAlreadyExists, MalformedPolicyDocument, LimitExceeded."""
     name, path, document = request["PolicyName"], request.get("Path") or "/", request["PolicyDocument"]
     documents.check_managed(document)
-    tags = common.new_tags(request.get("Tags"))
+    tags = _new_tags(request.get("Tags"))
     arn, id = POLICY.arn(ctx.account_id, path, name), principal_id(POLICY.prefix)
     if not await policies.insert(ctx, arn, id, ctx.account_id, name, path, request.get("Description"), tags):
         raise EntityAlreadyExists(f"A policy called {name} already exists. Duplicate names are not allowed.")
     await policies.insert_version(ctx, arn, 1, document)
-    shown = shapes.policy(await policies.find(ctx, arn))
-    shown.pop("Description", None)
-    return {"Policy": {**shown, "Tags": to_list(tags)} if tags else {k: v for k, v in shown.items() if k != "Tags"}}
+    shown = shapes.policy(await policies.find(ctx, arn), details=False)
+    return {"Policy": {**shown, "Tags": request["Tags"]} if tags else shown}
+
+
+def _new_tags(given: Any) -> dict[str, str]:
+    """Tags of policies, whose keys differ by case. Raises InvalidInput, LimitExceeded."""
+    if len({tag["Key"] for tag in given or ()}) != len(given or ()):
+        raise InvalidInput("Duplicate tag keys found.")
+    return common.new_tags(given, fold=False)
 
 
 async def _find(ctx: Context, arn: str) -> Any:
@@ -70,11 +76,11 @@ async def _find(ctx: Context, arn: str) -> Any:
     return row
 
 
-async def _lock(ctx: Context, arn: str) -> Any:
+async def _lock(ctx: Context, arn: str, doing: str = "update policies") -> Any:
     """A policy that may be changed, held until the commit. Raises NoSuchEntity, AccessDenied for AWS's own."""
     row = await _find(ctx, arn)
     if row["account_id"] is None:
-        raise AccessDenied(f"Policies owned by AWS cannot be changed: {arn}")
+        raise AccessDenied(f"Cannot {doing} outside your own account.")
     if not await policies.lock(ctx, arn):
         raise NoSuchEntity(f"Policy {arn} was not found.")
     return await policies.find(ctx, arn)
@@ -114,7 +120,7 @@ def _is_wanted(row: Any, only_attached: bool, usage: str | None) -> bool:
 @operation("DeletePolicy", on=permissions.policy)
 async def delete_policy(ctx: Context, request: DeletePolicyRequestTypeDef) -> None:
     """Delete a policy that nothing uses and that has one version. Raises NoSuchEntity, DeleteConflict."""
-    row = await _lock(ctx, request["PolicyArn"])
+    row = await _lock(ctx, request["PolicyArn"], "delete policies")
     if row["attachments"] or row["boundaries"]:
         raise DeleteConflict("Cannot delete a policy attached to entities.")
     if await policies.version_count(ctx, row["arn"]) > 1:
@@ -158,10 +164,11 @@ def _no_version(arn: str, version: str) -> NoSuchEntity:
 @operation("GetPolicyVersion", on=permissions.policy)
 async def get_policy_version(ctx: Context, request: GetPolicyVersionRequestTypeDef) -> dict[str, Any]:
     """A version with its document. Raises NoSuchEntity."""
-    row = await _find(ctx, request["PolicyArn"])
-    found = await policies.version(ctx, row["arn"], _number(request["VersionId"]))
+    arn = request["PolicyArn"]
+    row = await policies.find(ctx, arn)
+    found = await policies.version(ctx, arn, _number(request["VersionId"])) if row is not None else None
     if found is None:
-        raise _no_version(row["arn"], request["VersionId"])
+        raise _no_version(arn, request["VersionId"])
     return {"PolicyVersion": shapes.policy_version(found, row["default_version"])}
 
 
@@ -184,6 +191,8 @@ async def list_policy_versions(ctx: Context, request: ListPolicyVersionsRequestT
 @operation("SetDefaultPolicyVersion", on=permissions.policy)
 async def set_default_policy_version(ctx: Context, request: SetDefaultPolicyVersionRequestTypeDef) -> None:
     """Make another version the one that counts. Raises NoSuchEntity."""
+    if await policies.find(ctx, request["PolicyArn"]) is None:
+        raise _no_version(request["PolicyArn"], request["VersionId"])
     row = await _lock(ctx, request["PolicyArn"])
     number = _number(request["VersionId"])
     if await policies.version(ctx, row["arn"], number) is None:
@@ -195,7 +204,7 @@ async def set_default_policy_version(ctx: Context, request: SetDefaultPolicyVers
 @operation("DeletePolicyVersion", on=permissions.policy)
 async def delete_policy_version(ctx: Context, request: DeletePolicyVersionRequestTypeDef) -> None:
     """Delete a version that is not the default. Raises NoSuchEntity, DeleteConflict."""
-    row = await _lock(ctx, request["PolicyArn"])
+    row = await _lock(ctx, request["PolicyArn"], "delete policy versions for policies")
     number = _number(request["VersionId"])
     if number == row["default_version"]:
         raise DeleteConflict("Cannot delete the default version of a policy.")
@@ -206,7 +215,9 @@ async def delete_policy_version(ctx: Context, request: DeletePolicyVersionReques
 @operation("ListEntitiesForPolicy", on=permissions.policy)
 async def list_entities_for_policy(ctx: Context, request: ListEntitiesForPolicyRequestTypeDef) -> dict[str, Any]:
     """Who has a policy attached or as boundary. Raises NoSuchEntity."""
-    row = await _find(ctx, request["PolicyArn"])
+    row = await policies.find(ctx, request["PolicyArn"])
+    if row is None:
+        raise NoSuchEntity(f"Policy {request['PolicyArn']} does not exist or is not attachable.")
     after, limit = shapes.asked(request)
     usage, wanted = request.get("PolicyUsageFilter"), request.get("EntityFilter")
     if wanted in ("LocalManagedPolicy", "AWSManagedPolicy"):
@@ -233,18 +244,18 @@ async def list_entities_for_policy(ctx: Context, request: ListEntitiesForPolicyR
 async def tag_policy(ctx: Context, request: Any) -> None:
     """Add tags. Raises NoSuchEntity, InvalidInput, LimitExceeded."""
     row = await _lock(ctx, request["PolicyArn"])
-    await policies.set_tags(ctx, row["arn"], common.merged(dict(row["tags"]), common.new_tags(request["Tags"])))
+    await policies.set_tags(ctx, row["arn"], {**row["tags"], **_new_tags(request["Tags"])})
 
 
 @operation("UntagPolicy", on=permissions.policy)
 async def untag_policy(ctx: Context, request: Any) -> None:
     """Remove tags. Raises NoSuchEntity."""
     row = await _lock(ctx, request["PolicyArn"])
-    await policies.set_tags(ctx, row["arn"], common.without(dict(row["tags"]), request["TagKeys"]))
+    await policies.set_tags(ctx, row["arn"], {k: v for k, v in row["tags"].items() if k not in request["TagKeys"]})
 
 
 @operation("ListPolicyTags", on=permissions.policy)
 async def list_policy_tags(ctx: Context, request: Any) -> dict[str, Any]:
     """The tags of a policy. Raises NoSuchEntity."""
     row = await _find(ctx, request["PolicyArn"])
-    return {"Tags": to_list(row["tags"]), "IsTruncated": False}
+    return shapes.tag_page(request, row["tags"])

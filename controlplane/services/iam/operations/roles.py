@@ -8,7 +8,6 @@ from controlplane.access.principals import announce
 from controlplane.core.context import Context
 from controlplane.core.ids import principal_id
 from controlplane.core.operation import operation
-from controlplane.core.tags import to_list
 from controlplane.services.iam import attachments, documents, permissions, shapes
 from controlplane.services.iam import identities as common
 from controlplane.services.iam.nouns import ROLE
@@ -116,7 +115,7 @@ async def untag_role(ctx: Context, request: Any) -> None:
 async def list_role_tags(ctx: Context, request: Any) -> dict[str, Any]:
     """The tags of a role. Raises NoSuchEntity."""
     row = await common.get(ctx, ROLE, request["RoleName"])
-    return {"Tags": to_list(row["tags"]), "IsTruncated": False}
+    return shapes.tag_page(request, row["tags"])
 
 
 @operation("PutRolePermissionsBoundary", on=permissions.bounding(ROLE))

@@ -9,7 +9,6 @@ from controlplane.access.queries import account
 from controlplane.core.context import Context
 from controlplane.core.ids import principal_id
 from controlplane.core.operation import operation
-from controlplane.core.tags import to_list
 from controlplane.services.iam import attachments, permissions, shapes
 from controlplane.services.iam import identities as common
 from controlplane.services.iam.errors import ValidationError
@@ -106,7 +105,7 @@ async def untag_user(ctx: Context, request: Any) -> None:
 async def list_user_tags(ctx: Context, request: Any) -> dict[str, Any]:
     """The tags of a user. Raises NoSuchEntity."""
     row = await common.get(ctx, USER, request["UserName"])
-    return {"Tags": to_list(row["tags"]), "IsTruncated": False}
+    return shapes.tag_page(request, row["tags"])
 
 
 @operation("PutUserPermissionsBoundary", on=permissions.bounding(USER))

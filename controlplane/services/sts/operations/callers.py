@@ -85,8 +85,8 @@ async def get_federation_token(ctx: Context, request: GetFederationTokenRequestT
         tags=tags,
     )
     made = issue(ctx.engine("sealing"), "federated-user", principal.account_id, arn, id, request["Name"], session)
-    answer = {"Credentials": made.as_aws(), "FederatedUser": {"FederatedUserId": id, "Arn": arn}}
-    return answer if packed is None else {**answer, "PackedPolicySize": packed}
+    user = {"FederatedUserId": id, "Arn": arn}
+    return {"Credentials": made.as_aws(), "FederatedUser": user, "PackedPolicySize": packed or 0}
 
 
 @operation("GetAccessKeyInfo", on=ANY)

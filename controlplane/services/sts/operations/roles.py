@@ -12,7 +12,7 @@ from controlplane.core.arn import Arn
 from controlplane.core.context import Context
 from controlplane.core.operation import Resource, operation
 from controlplane.services.sts import packing
-from controlplane.services.sts.errors import AccessDenied, ValidationError
+from controlplane.services.sts.errors import AccessDenied, InvalidParameterValue, ValidationError
 
 if TYPE_CHECKING:
     from types_boto3_sts.type_defs import AssumeRoleRequestTypeDef
@@ -24,13 +24,13 @@ _NOBODY = {"Version": "2012-10-17", "Statement": []}
 
 async def on_role(ctx: Context, request: Any) -> list[Resource]:
     """The role with its trust policy. One that does not exist trusts nobody, so that its absence is not told."""
-    if ctx.principal.is_root:
-        raise AccessDenied("Roles may not be assumed by root accounts.")
     arn = request.get("RoleArn") or ""
     try:
         Arn.parse(arn)
     except ValueError as error:
         raise ValidationError(f"{arn} is invalid") from error
+    if ctx.principal.is_root:
+        raise AccessDenied("Roles may not be assumed by root accounts.")
     role = await directory.role(ctx.db, arn)
     trust = orjson.loads(role["trust_policy"]) if role is not None else _NOBODY
     return [Resource(arn, dict(role["tags"]) if role is not None else {}, trust, _conditions(ctx, request))]
@@ -54,6 +54,8 @@ async def assume_role(ctx: Context, request: AssumeRoleRequestTypeDef) -> dict[s
     """Credentials of a role's session. Raises AccessDenied, ValidationError, MalformedPolicyDocument."""
     tags = packing.tags(request)
     transitive = request.get("TransitiveTagKeys") or []
+    if not {key.lower() for key in transitive} <= {key.lower() for key in tags}:
+        raise InvalidParameterValue("The specified transitive tag key must be included in the requested tags.")
     caller = session_of(ctx.principal)
     chained = caller is not None and ctx.principal.kind == "assumed-role"
     [resource] = await on_role(ctx, request)
@@ -70,9 +72,10 @@ async def assume_role(ctx: Context, request: AssumeRoleRequestTypeDef) -> dict[s
     documents, arns = packing.policies(request, role["account_id"])
     packed = packing.percentage(documents, arns, tags)
     inherited = _inherited(caller)
-    if clash := {key.lower() for key in tags} & {key.lower() for key in inherited}:
-        raise ValidationError(
-            f"One of the specified transitive tag keys can't be set because it conflicts: {min(clash)}"
+    if {key.lower() for key in tags} & {key.lower() for key in inherited}:
+        raise InvalidParameterValue(
+            "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from "
+            "the calling session."
         )
     session = starting(
         seconds,
