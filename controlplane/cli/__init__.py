@@ -8,7 +8,6 @@ from controlplane.cli import (  # noqa: F401  (they register their commands)
     accounts,
     decisions,
     develop,
-    explain,
     images,
     lifecycle,
     observe,
