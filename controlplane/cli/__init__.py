@@ -6,7 +6,6 @@ import sys
 
 from controlplane.cli import (  # noqa: F401  (they register their commands)
     accounts,
-    decisions,
     develop,
     images,
     lifecycle,
