@@ -67,7 +67,7 @@ class Daemon:
     @property
     def used_before(self) -> bool:
         """True when machines of an earlier run may be in this libvirtd's care."""
-        return self._state.exists()
+        return (self._state / "etc").exists()
 
     def inside(self, path: Path) -> Path:
         """Where this libvirtd and its machines see a file of the home."""

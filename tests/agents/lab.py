@@ -57,9 +57,12 @@ def _exclusively(path: Path) -> Iterator[None]:
 
 
 class Host:
-    """One simulated owner's machine: a cloud that wants things, and the agent that makes them."""
+    """One simulated owner's machine: a cloud that wants things, and the agent that makes them.
 
-    def __init__(self, folder: Path, accelerator: str = "tcg") -> None:
+    `enter` are words before the agent's command, which put it into another place.
+    """
+
+    def __init__(self, folder: Path, enter: tuple[str, ...] = ()) -> None:
         self.home = folder / "home"
         number = secrets.randbelow(1 << 12)
         public_range = f"100.{64 + (number >> 6)}.{(number & 63) * 4}.0/24"
@@ -67,7 +70,7 @@ class Host:
         self.public = public_range.rsplit(".", 1)[0]
         self.names = Names(self.cloud.cloud)
         self.key = folder / "key"
-        self._accelerator = accelerator
+        self._enter = enter
         self._folder = folder
         self._token = folder / "join-token"
         self._agent: subprocess.Popen[bytes] | None = None
@@ -103,8 +106,8 @@ class Host:
     def start_agent(self) -> None:
         """Start the agent alone."""
         command = [
-            sys.executable, "-m", "agents.runtime", "--home", str(self.home), "--endpoint", self.cloud.endpoint,
-            "--name", "host-under-test", "--join-token-file", str(self._token), "--accelerator", self._accelerator,
+            *self._enter, sys.executable, "-m", "agents.runtime", "--home", str(self.home),
+            "--endpoint", self.cloud.endpoint, "--name", "host-under-test", "--join-token-file", str(self._token), "--accelerator", "tcg",
         ]  # fmt: skip
         with (self._folder / "agent.log").open("ab") as log:
             self._agent = subprocess.Popen(command, cwd=_ROOT, stdout=log, stderr=log)
@@ -130,8 +133,8 @@ class Host:
                 self._agent.wait()
         self.cloud.stop()
         self._save_capabilities()
-        command = [sys.executable, "-m", "agents.runtime.down", "--home", str(self.home), "--grace", "0"]
-        subprocess.run(command, cwd=_ROOT, check=True, timeout=60)
+        down = [sys.executable, "-m", "agents.runtime.down", "--home", str(self.home), "--grace", "0"]
+        subprocess.run([*self._enter, *down], cwd=_ROOT, check=True, timeout=60)
 
     @property
     def runtime(self) -> Path:
