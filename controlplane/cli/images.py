@@ -32,6 +32,7 @@ KINDS = ("tiny", "debian")
 _IS_THERE = "SELECT id FROM ec2_images WHERE account_id = $1 AND name = $2 AND state = 'available'"
 _CHUNK = 1 << 20
 _GIB = 1 << 30
+_SECTOR = 512
 _FORMATS = ("qcow2", "raw", "vmdk", "vdi", "vhdx", "vpc")
 
 
@@ -167,6 +168,8 @@ def _check(file: Path) -> int:
     inner = facts.get("format-specific", {}).get("data", {})
     if "backing-filename" in facts or "data-file" in inner or len(inner.get("extents", ())) > 1:
         raise Failure(f"{file} refers to other files; flatten it first with `qemu-img convert`.")
+    if facts["virtual-size"] < _SECTOR:
+        raise Failure(f"{file} is empty.")
     return int(facts["virtual-size"])
 
 
