@@ -43,7 +43,6 @@ def welcome(
     output.print()
     output.print(f"  endpoint      [bold]{endpoint(settings)}[/bold]")
     output.print(f"  credentials   eval $({command} env), then: aws ec2 describe-instances")
-    output.print(f"  console       {endpoint(settings)}/_celaje/console/")
     if ssh:
         output.print(f"  first machine [bold]{ssh}[/bold]", soft_wrap=True)
     output.print(f"  status        {command} status, {command} logs -f, {command} down")
