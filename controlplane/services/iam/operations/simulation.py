@@ -37,8 +37,12 @@ def _named(ctx: Context, arn: str) -> tuple[Noun, str]:
 
 
 async def on_source(ctx: Context, request: Any) -> list[Resource]:
-    """The identity whose policies are simulated."""
-    return [await permissions.of(ctx, *_named(ctx, request.get("PolicySourceArn") or ""))]
+    """The identity whose policies are simulated; an ARN that names none of this account is asked about as it is."""
+    arn = request.get("PolicySourceArn") or ""
+    try:
+        return [await permissions.of(ctx, *_named(ctx, arn))]
+    except ValidationError:
+        return [Resource(arn)]
 
 
 async def _sources(ctx: Context, arn: str) -> tuple[Any, list[Source]]:
