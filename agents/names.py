@@ -46,6 +46,16 @@ class Names:
         return f"cv{self._short}"
 
     @property
+    def overlay_prefix(self) -> str:
+        """What the names of this cloud's VXLAN devices begin with."""
+        return f"co{self._short}"
+
+    @property
+    def overlay_port(self) -> int:
+        """UDP port of this cloud's VXLAN, the same on all its hosts; below the range that Linux gives away."""
+        return 24000 + int(_digest(self.cloud, 8), 16) % 8000
+
+    @property
     def host_table(self) -> str:
         """The nftables table in the host's own namespace."""
         return f"celaje_{self.cloud}"
@@ -61,6 +71,10 @@ class Names:
     def tap(self, port: str) -> str:
         """Tap of a port."""
         return self.tap_prefix + _digest(port, 8)
+
+    def overlay(self, subnet: str) -> str:
+        """VXLAN device of a subnet."""
+        return self.overlay_prefix + _digest(subnet, 8)
 
     def uplink(self, vpc: str) -> str:
         """The host's end of a VPC's uplink."""

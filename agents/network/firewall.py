@@ -23,7 +23,7 @@ _ANY = IPv4Network("0.0.0.0/0")
 def ruleset(vpc: Vpc, names: Names, services: Iterable[int]) -> str:
     """The script that replaces both tables. `services` are the TCP ports that guests may reach on the router."""
     lines = []
-    for family, body in (("bridge", _bridge(vpc, names)), ("inet", _inet(vpc, services))):
+    for family, body in (("bridge", _bridge(vpc, names)), ("inet", _inet(vpc, names, services))):
         lines += [f"table {family} celaje", f"delete table {family} celaje", f"table {family} celaje {{", *body, "}"]
     return "\n".join(lines) + "\n"
 
@@ -51,7 +51,7 @@ def _bridge(vpc: Vpc, names: Names) -> list[str]:
     ]
 
 
-def _inet(vpc: Vpc, services: Iterable[int]) -> list[str]:
+def _inet(vpc: Vpc, names: Names, services: Iterable[int]) -> list[str]:
     public = [(port.public_address, port.address) for port in vpc.ports if port.public_address]
     bridges = ", ".join(f'"{bridge(subnet.id)}"' for subnet in vpc.subnets)
     tcp = ", ".join(str(port) for port in sorted({53, 80, *services}))
@@ -79,6 +79,7 @@ def _inet(vpc: Vpc, services: Iterable[int]) -> list[str]:
         "type filter hook forward priority filter + 10; policy drop;",
         *_TRACKED,
         f'oifname "{UPLINK}" ip saddr @translated accept',
+        f'oifname "{names.overlay_prefix}*" accept',
         "oifname @bridges ip daddr vmap @receivers",
         "}",
         "chain input {",

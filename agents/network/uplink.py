@@ -46,6 +46,7 @@ class Uplink:
         self._host = Namespace(None)
         self._lock = asyncio.Lock()
         self._routers: dict[str, str] = json.loads(self._file.read_bytes()) if self._file.exists() else {}
+        self._peers: dict[str, set[str]] = {}
         self.gateway = str(self._range[1])
 
     async def start(self) -> None:
@@ -92,8 +93,15 @@ class Uplink:
             *(f"route replace {a}/32 via {router} dev {outer} onlink src {self.gateway}" for a in addresses),
         )
 
+    async def admit(self, vpc: str, hosts: set[str]) -> None:
+        """Take a VPC's overlay packets from exactly these other hosts."""
+        if self._peers.get(vpc, set()) != hosts:
+            self._peers[vpc] = hosts
+            await self._host.nft(self._ruleset())
+
     async def disconnect(self, vpc: str) -> None:
         """Remove a VPC's link; its routes go with it."""
+        self._peers.pop(vpc, None)
         outer = self._names.uplink(vpc)
         if outer in {link["ifname"] for link in await self._host.show("link")}:
             await self._host.ip(f"link delete {outer}")
@@ -143,16 +151,22 @@ class Uplink:
 
     def _ruleset(self) -> str:
         table, links = self._names.host_table, f'"{self._names.uplink_prefix}*"'
+        peers = ", ".join(sorted(set().union(*self._peers.values())))
         return f"""
 table inet {table}
 delete table inet {table}
 table inet {table} {{
+    set peers {{
+        type ipv4_addr
+        {f"elements = {{ {peers} }}" if peers else ""}
+    }}
     chain translate_out {{
         type nat hook postrouting priority srcnat; policy accept;
         ip saddr {self._range} ip daddr != {self._range} oifname != "lo" masquerade
     }}
     chain input {{
         type filter hook input priority filter; policy accept;
+        udp dport {self._names.overlay_port} ip saddr != @peers drop
         iifname {links} jump from_guests
     }}
     chain from_guests {{

@@ -17,6 +17,7 @@ from agents.names import Names, bridge
 from agents.network.dhcp import METADATA, Dhcp
 from agents.network.firewall import UPLINK, ruleset
 from agents.network.namespace import Namespace
+from agents.network.overlay import Overlay
 from agents.network.uplink import Uplink
 
 MTU = 1450
@@ -36,15 +37,21 @@ _SYSCTLS = (
 
 
 class VpcNetwork:
-    """The data plane of one VPC on this host. `services` are TCP ports of the router that guests may reach."""
+    """The data plane of one VPC on this host, which other hosts reach at `address`.
 
-    def __init__(self, vpc: str, names: Names, uplink: Uplink, folder: Path, services: Iterable[int]) -> None:
+    `services` are TCP ports of the router that guests may reach.
+    """
+
+    def __init__(
+        self, vpc: str, names: Names, uplink: Uplink, folder: Path, address: str, services: Iterable[int]
+    ) -> None:
         self.id = vpc
         self.namespace = Namespace(names.namespace(vpc))
         self._names = names
         self._uplink = uplink
         self._services = tuple(services)
         self._host = Namespace(None)
+        self._overlay = Overlay(names, self.namespace, address)
         self._dhcp = Dhcp(folder, self.namespace, uplink.gateway, MTU)
         self._lock = asyncio.Lock()
         self._routes_in_place: tuple[list[str], list[str]] | None = None
@@ -72,6 +79,8 @@ class VpcNetwork:
             await self._uplink.connect(self.id, self.namespace)
             await self._sync_bridges(document)
             await self._sync_ports(document)
+            await self._uplink.admit(self.id, {port.host_address for port in document.remote_ports})
+            await self._overlay.sync(document)
             public = {port.public_address for port in document.ports if port.public_address}
             await asyncio.gather(
                 self._sync_routes(document), self._dhcp.sync(document), self._uplink.publish(self.id, public)
@@ -140,7 +149,9 @@ class VpcNetwork:
         created = wanted.keys() - present
         resolver = IPv4Network(document.cidrs[0])[2]
         await self.namespace.ip(*lines, f"address replace {resolver}/32 dev lo")
-        await self.namespace.sysctl((f"ipv4/conf/{name}/proxy_arp_pvlan", "1") for name in created)
+        # The one answers for addresses on the bridge itself, the other for those on other hosts.
+        for setting in ("proxy_arp_pvlan", "proxy_arp"):
+            await self.namespace.sysctl((f"ipv4/conf/{name}/{setting}", "1") for name in created)
         await self.namespace.ip(*(f"link set {name} up" for name in created))
 
     async def _sync_ports(self, document: Vpc) -> None:
@@ -171,6 +182,7 @@ class VpcNetwork:
             routes.append(f"route add unreachable default metric 4096 table {number}")
             routes += self._routes(table, number, addresses, bridges)
             routes += [f"route replace {s.cidr} dev {bridge(s.id)} table {number}" for s in document.subnets]
+            routes += self._overlay.routes(document.remote_ports, number)
         if self._routes_in_place == (routes, rules):
             return
         present = await self.namespace.show("rule", "show")

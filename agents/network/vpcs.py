@@ -23,12 +23,16 @@ class PortsMissing(Exception):
 
 
 class Vpcs:
-    """`endpoint` is the cloud's API (host, port); guests find it at 169.254.169.254 under the same port."""
+    """`endpoint` is the cloud's API (host, port); guests find it at 169.254.169.254 under the same port.
 
-    def __init__(self, names: Names, uplink: Uplink, runtime: Path, endpoint: tuple[str, int]) -> None:
+    Other hosts reach this one at `address`.
+    """
+
+    def __init__(self, names: Names, uplink: Uplink, runtime: Path, address: str, endpoint: tuple[str, int]) -> None:
         self._names = names
         self._uplink = uplink
         self._runtime = runtime
+        self._address = address
         self._endpoint = endpoint
         self._networks: dict[str, VpcNetwork] = {}
         self._listeners: dict[str, list[asyncio.Server]] = {}
@@ -39,7 +43,8 @@ class Vpcs:
         """The data plane of a VPC, which need not be there on the host yet."""
         if vpc not in self._networks:
             folder = self._runtime / "vpcs" / vpc
-            self._networks[vpc] = VpcNetwork(vpc, self._names, self._uplink, folder, [self._endpoint[1]])
+            services = [self._endpoint[1]]
+            self._networks[vpc] = VpcNetwork(vpc, self._names, self._uplink, folder, self._address, services)
         return self._networks[vpc]
 
     async def sync(self, document: Vpc) -> None:

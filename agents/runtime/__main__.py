@@ -18,6 +18,7 @@ def _options() -> Options:
     parser.add_argument("--endpoint", required=True, help="URL of the control plane")
     parser.add_argument("--name", required=True, help="the host's name in the cloud")
     parser.add_argument("--zone", help="availability zone that the host is in")
+    parser.add_argument("--address", help="address by which other hosts reach this one (that of the default route)")
     parser.add_argument("--join-token-file", type=Path, help="file with the cloud's join token")
     parser.add_argument("--accelerator", choices=("auto", "kvm", "tcg"), default="auto", help="auto tries KVM out")
     parser.add_argument("--verbose", action="store_true")
@@ -34,6 +35,7 @@ def _options() -> Options:
         endpoint=given.endpoint,
         name=given.name,
         zone=given.zone,
+        address=given.address,
         join_token_file=given.join_token_file,
         accelerator=None if given.accelerator == "auto" else {"kvm": "kvm", "tcg": "qemu"}[given.accelerator],
     )

@@ -55,6 +55,7 @@ class Options:
     endpoint: str
     name: str
     zone: str | None = None
+    address: str | None = None
     join_token_file: Path | None = None
     accelerator: str | None = None
 
@@ -102,7 +103,7 @@ class Agent:
         self._hypervisor = Hypervisor(self._connection, self._names)
         self._blobs = Blobs(self._home / "blobs", self._client.blob)
         self._disks = Disks(self._home / "machines", self._blobs)
-        self._vpcs = Vpcs(self._names, self._uplink, runtime, _host_and_port(self._options.endpoint))
+        self._vpcs = Vpcs(self._names, self._uplink, runtime, self._address(), _host_and_port(self._options.endpoint))
         credentials = CredentialCache(self._client.credentials)
         tokens = Tokens(self._home / "metadata.key")
         self._vpcs.metadata = MetadataService(tokens, credentials, self._who, self._asked)
@@ -118,6 +119,9 @@ class Agent:
             reporter=self._reporter,
         )
 
+    def _address(self) -> str:
+        return self._options.address or host.address()
+
     def _expected(self) -> set[str]:
         return {key.id for key in self._ledger.keys("machine")}
 
@@ -127,7 +131,7 @@ class Agent:
             name=self._options.name,
             zone=self._options.zone,
             capacity=host.capacity(self._home),
-            address=host.address(),
+            address=self._address(),
             facts=await host.facts(choice),
         )
 

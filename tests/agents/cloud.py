@@ -23,9 +23,10 @@ from agents.contract.machine import MachineReport
 class Cloud:
     """Holds the desired state of one host and what it reports. Methods are for the test's thread."""
 
-    def __init__(self, cloud: str, public_range: str) -> None:
+    def __init__(self, cloud: str, public_range: str, listen: str = "127.0.0.1") -> None:
         self.cloud = cloud
         self.public_range = public_range
+        self.listen = listen
         self.join_token = secrets.token_hex(16)
         self.host_token = secrets.token_hex(16)
         self.blobs: dict[str, Path] = {}
@@ -48,13 +49,13 @@ class Cloud:
     @property
     def endpoint(self) -> str:
         """Where the agent finds this control plane."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{self.listen}:{self._port}"
 
     def start(self) -> None:
         """Serve, always on the same port once it has been started."""
         self._leaving = False
         config = uvicorn.Config(
-            self._application(), host="127.0.0.1", port=self._port, log_level="warning", lifespan="off"
+            self._application(), host=self.listen, port=self._port, log_level="warning", lifespan="off"
         )
         server = self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=server.run, daemon=True)

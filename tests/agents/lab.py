@@ -59,18 +59,19 @@ def _exclusively(path: Path) -> Iterator[None]:
 class Host:
     """One simulated owner's machine: a cloud that wants things, and the agent that makes them.
 
-    `enter` are words before the agent's command, which put it into another place.
+    `enter` are words before a command, which put it where the host is; `cloud` is given where hosts share one.
     """
 
-    def __init__(self, folder: Path, enter: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, enter: tuple[str, ...] = (), cloud: Cloud | None = None, address: str | None = None
+    ) -> None:
         self.home = folder / "home"
-        number = secrets.randbelow(1 << 12)
-        public_range = f"100.{64 + (number >> 6)}.{(number & 63) * 4}.0/24"
-        self.cloud = Cloud(f"t{secrets.token_hex(4)}", public_range)
-        self.public = public_range.rsplit(".", 1)[0]
+        self.cloud = cloud or Cloud(f"t{secrets.token_hex(4)}", any_range())
+        self.public = self.cloud.public_range.rsplit(".", 1)[0]
         self.names = Names(self.cloud.cloud)
         self.key = folder / "key"
         self._enter = enter
+        self._address = ["--address", address] if address else []
         self._folder = folder
         self._token = folder / "join-token"
         self._agent: subprocess.Popen[bytes] | None = None
@@ -106,8 +107,9 @@ class Host:
     def start_agent(self) -> None:
         """Start the agent alone."""
         command = [
-            *self._enter, sys.executable, "-m", "agents.runtime", "--home", str(self.home),
-            "--endpoint", self.cloud.endpoint, "--name", "host-under-test", "--join-token-file", str(self._token), "--accelerator", "tcg",
+            *self._enter, sys.executable, "-m", "agents.runtime", "--home", str(self.home), *self._address,
+            "--endpoint", self.cloud.endpoint, "--name", "host-under-test", "--accelerator", "tcg",
+            "--join-token-file", str(self._token),
         ]  # fmt: skip
         with (self._folder / "agent.log").open("ab") as log:
             self._agent = subprocess.Popen(command, cwd=_ROOT, stdout=log, stderr=log)
@@ -145,7 +147,7 @@ class Host:
         """What a command says on a machine, once the machine lets us in. Raises when the command fails."""
         deadline = time.monotonic() + limit
         while True:
-            words = ["ssh", *_SSH, "-i", str(self.key), f"{user}@{address}", command]
+            words = [*self._enter, "ssh", *_SSH, "-i", str(self.key), f"{user}@{address}", command]
             done = subprocess.run(words, capture_output=True, text=True, timeout=limit + 30)
             if done.returncode == 0:
                 return done.stdout
@@ -202,6 +204,12 @@ class Host:
                 aside.rename(CACHE / "libvirt")
             except OSError:
                 shutil.rmtree(aside)
+
+
+def any_range() -> str:
+    """A public range that hardly anybody else on this machine has."""
+    number = secrets.randbelow(1 << 12)
+    return f"100.{64 + (number >> 6)}.{(number & 63) * 4}.0/24"
 
 
 def eventually(check: Callable[[], bool], limit: float, what: str) -> None:
