@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
+from controlplane.core import log
 from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpRequest, HttpResponse
 from controlplane.core.ids import request_id as new_request_id
@@ -54,6 +55,7 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = _request(scope)
         exchange = Exchange(request, new_request_id())
+        log.request_id.set(exchange.request_id)
         try:
             response = await self._answer(exchange, receive)
         except ClientGone:

@@ -16,7 +16,7 @@ from controlplane import settings as configuration
 from controlplane.state.embedded import Owner
 from controlplane.supervise.logfiles import LogFile
 from controlplane.supervise.notify import Listener
-from controlplane.supervise.spec import Spec
+from controlplane.supervise.spec import Probe, Spec
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ class Process:
             return
         self._last_sign = time.monotonic()
         if self.spec.probe is not None:
-            while not await self.spec.probe():
+            while not await self._answers(self.spec.probe):
                 await asyncio.sleep(_PROBE_INTERVAL)
             self._enter("ready")
         while True:
@@ -160,7 +160,7 @@ class Process:
             await asyncio.sleep(_LIVENESS_INTERVAL)
             if time.monotonic() - slept > 2 * _LIVENESS_INTERVAL:
                 self._last_sign = time.monotonic()  # it was us who stood still, not the process
-            if self.spec.probe is not None and await self.spec.probe():
+            if self.spec.probe is not None and await self._answers(self.spec.probe):
                 self._last_sign = time.monotonic()
             silent = time.monotonic() - self._last_sign
             if silent > self._hang_seconds and (self.spec.probe is not None or self._watched):
@@ -169,6 +169,13 @@ class Process:
                 await asyncio.sleep(1)
                 with contextlib.suppress(ProcessLookupError):
                     child.kill()
+
+    async def _answers(self, probe: Probe) -> bool:
+        try:
+            return await probe()
+        except OSError as error:  # we are out of memory or descriptors, perhaps: that says nothing of the process
+            log.warning("cannot probe %s: %s", self.spec.name, error)
+            return False
 
     def _heard(self, line: str) -> None:
         if line == "READY=1" and self.spec.probe is None and self.status.state == "starting":

@@ -103,6 +103,9 @@ class Supervisor:
             pid = process.status.pid
             if pid is not None and (started := leftovers.started(pid)) is not None:
                 marks.append(leftovers.Mark(process.spec.name, pid, started, process.spec.stop_signal))
-        leftovers.write(self._marks, marks)
+        try:
+            leftovers.write(self._marks, marks)
+        except OSError as error:  # a full disk must not keep us from supervising
+            log.warning("cannot note the running processes: %s", error)
         for listener in tuple(self._listeners):
             listener()
