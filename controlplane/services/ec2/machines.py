@@ -8,6 +8,7 @@ from typing import Any
 
 from agents.contract.machine import Disk, Image, Machine, Metadata
 from controlplane.services.ec2.catalog import TYPES
+from controlplane.services.ec2.defaults import zone_id
 from controlplane.services.ec2.shapes import metadata_options
 
 
@@ -46,8 +47,10 @@ def _metadata(row: Any, tags: Mapping[str, str]) -> Metadata:
         account=row["account_id"],
         region=row["region"],
         zone=row["zone"],
+        zone_id=zone_id(row["zone"]),
         instance_type=row["type"],
         ami_id=row["image_id"],
+        launch_time=row["launched_at"].strftime("%Y-%m-%dT%H:%M:%SZ"),
         launch_index=row["launch_index"],
         reservation=row["reservation_id"],
         public_keys=((row["key_name"], row["public_key"]),) if row["public_key"] else (),

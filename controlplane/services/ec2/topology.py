@@ -18,7 +18,7 @@ LIVE = ("pending", "running", "stopping", "shutting-down")
 _LOCK = "SELECT * FROM ec2_vpcs WHERE id = $1 FOR UPDATE"
 _SUBNETS = "SELECT * FROM ec2_subnets WHERE vpc_id = $1 ORDER BY id"
 _TABLES = "SELECT * FROM ec2_route_tables WHERE vpc_id = $1 ORDER BY id"
-_GROUPS = "SELECT id FROM ec2_security_groups WHERE vpc_id = $1 ORDER BY id"
+_GROUPS = "SELECT id, name FROM ec2_security_groups WHERE vpc_id = $1 ORDER BY id"
 _PORTS = """
 SELECT n.*, i.host_id, i.state AS instance_state, p.address AS public_address, h.address AS host_address
 FROM ec2_network_interfaces n
@@ -129,7 +129,8 @@ def _target(route: Any, gateways: set[str]) -> str:
 
 
 async def _groups(db: Unit, vpc: str, ports: Sequence[Any]) -> tuple[network.SecurityGroup, ...]:
-    ids = [row["id"] for row in await db.fetch(_GROUPS, vpc)]
+    names = {row["id"]: row["name"] for row in await db.fetch(_GROUPS, vpc)}
+    ids = list(names)
     rules: dict[tuple[str, bool], list[network.Rule]] = defaultdict(list)
     for row in await rules_of(db, ids):
         if row["cidr6"] is None:
@@ -141,6 +142,7 @@ async def _groups(db: Unit, vpc: str, ports: Sequence[Any]) -> tuple[network.Sec
     return tuple(
         network.SecurityGroup(
             id=id,
+            name=names[id],
             ingress=tuple(rules[id, False]),
             egress=tuple(rules[id, True]),
             members=tuple(sorted(members[id])),
