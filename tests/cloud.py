@@ -141,15 +141,19 @@ class Cloud:
 
     def celaje(self, *arguments: str) -> str:
         """What a `celaje` command prints. Raises AssertionError with its complaint when it fails."""
-        done = subprocess.run(
+        done = self.try_celaje(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def try_celaje(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A `celaje` command, well or not."""
+        return subprocess.run(
             [sys.executable, "-m", "controlplane.cli", *arguments],
-            env=child_environment(CELAJE_HOME=str(self.home)),
+            env=child_environment(CELAJE_HOME=str(self.home), COLUMNS="200"),
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
     def _complaint(self) -> str:
         if not self.running():

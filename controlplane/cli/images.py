@@ -67,7 +67,7 @@ def import_image(
     with _workshop(settings) as folder:
         workshop = Path(folder)
         file = _download(source, workshop / "download") if "://" in source else Path(source)
-        size = _check(file)
+        size = check_disk(file)
         disk = workshop / "disk.qcow2"
         errors.print("converting …")
         _qemu_img("convert", "-O", "qcow2", str(file), str(disk))
@@ -158,7 +158,7 @@ def _download(url: str, target: Path) -> Path:
     return target
 
 
-def _check(file: Path) -> int:
+def check_disk(file: Path) -> int:
     """Bytes of the disk within. An image that refers to other files could make us read them into the AMI: refused."""
     if not file.is_file():
         raise Failure(f"{file} is no file.")
