@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.responses import RedirectResponse
 
 from controlplane import settings as configuration
 from controlplane.access import facts
@@ -14,6 +15,7 @@ from controlplane.access.authorize import Authorizer
 from controlplane.access.credentials import Authenticator
 from controlplane.access.principals import Principals
 from controlplane.access.recorder import Recorder
+from controlplane.console import routes as console
 from controlplane.core.context import Cloud
 from controlplane.engines.blobs.files import FileBlobs
 from controlplane.fleet.agents_api import FleetApi, router
@@ -51,6 +53,8 @@ class Application:
         elif scope["path"].startswith(OWN_PATHS):
             assert self._own is not None
             await self._own(scope, receive, send)
+        elif console.is_browser_at_the_door(scope):
+            await RedirectResponse(f"{console.PATH}/", 302, {"vary": "accept"})(scope, receive, send)
         else:
             assert self._gateway is not None
             await self._gateway(scope, receive, send)
@@ -109,6 +113,7 @@ class Application:
                 cpu_overcommit=settings.cpu_overcommit,
                 issue_credentials=issuer(sealer),
             ),
+            settings.region,
         )
 
 
@@ -117,10 +122,12 @@ def cloud_id(sealer: Sealer) -> str:
     return sealer.derive("cloud-id").hex()[:6]
 
 
-def _own_application(database: Database, fleet: FleetApi) -> FastAPI:
+def _own_application(database: Database, fleet: FleetApi, region: str) -> FastAPI:
     own: Any = FastAPI(title="Celaje", docs_url=None, redoc_url=None, openapi_url="/_celaje/openapi.json")
     own.include_router(health_routes(database))
     own.include_router(router(fleet))
+    own.include_router(console.console_routes(region))
+    own.mount(console.PATH, console.ConsoleFiles())
     return own  # type: ignore[no-any-return]
 
 
