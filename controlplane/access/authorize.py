@@ -36,7 +36,7 @@ _KINDS = {
 }
 # Managed policies of AWS's own are everybody's.
 _AWS = "aws"
-_SERVICE_LINKED = ":role/aws-service-role/"
+_SERVICE_LINKED = "role/aws-service-role/"
 # Services whose resource policies are the only way in, even for their own account.
 _DELEGATING = frozenset({"kms"})
 
@@ -143,7 +143,8 @@ def caller_of(principal: Principal) -> Caller:
     if principal.kind == "anonymous":
         return ANONYMOUS
     issuer = principal.session.get("issuer_arn", "")
-    return Caller(_KINDS[principal.kind], principal.arn, principal.account_id, issuer, _SERVICE_LINKED in issuer)
+    service_linked = principal.kind == "assumed-role" and Arn.parse(issuer).resource.startswith(_SERVICE_LINKED)
+    return Caller(_KINDS[principal.kind], principal.arn, principal.account_id, issuer, service_linked)
 
 
 def _is_barred_from_iam(principal: Principal) -> bool:

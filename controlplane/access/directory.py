@@ -57,6 +57,6 @@ async def credentials_for_service(
     found = await queries.role(db, account_id, role_name)
     if found is None or not trusts_service(found, service):
         return None
-    session = starting(seconds, issuer_arn=role_arn_of(found), issuer_id=found["id"], tags=dict(found["tags"]))
+    session = starting(seconds, issuer_arn=role_arn_of(found), issuer_id=found["id"])
     credentials, _, _ = issue_for_role(sealer, found, session_name, session)
     return credentials

@@ -133,10 +133,15 @@ class Principals:
         return await self._get("organization", account_id, self._load_organization) or OrganizationPolicies()
 
     async def tags(self, principal: Principal) -> dict[str, str]:
-        """The tags that `aws:PrincipalTag` speaks of: those of the session, else those of the user."""
-        if principal.session:
+        """The tags that `aws:PrincipalTag` speaks of: those of the user or role, and over them the session's.
+
+        Raises PrincipalGone.
+        """
+        issuer = principal.session.get("issuer_id") or principal.user_id
+        if principal.kind in ("service", "anonymous", "root") or issuer == principal.account_id:
             return dict(principal.session.get("tags", {}))
-        return (await self.holdings(principal.user_id)).tags if principal.kind == "user" else {}
+        own = (await self.holdings(issuer)).tags
+        return {**own, **principal.session.get("tags", {})}
 
     async def policies(self, principal: Principal) -> PrincipalPolicies:
         """All that empowers and limits a principal. Raises PrincipalGone."""

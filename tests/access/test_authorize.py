@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from controlplane.access import accounts, explain
-from controlplane.access.authorize import Authorizer
+from controlplane.access.authorize import Authorizer, caller_of
 from controlplane.access.principals import Principals, announce
 from controlplane.access.recorder import Recorder
 from controlplane.core.context import Context, Runtime
@@ -210,6 +210,22 @@ async def test_callers_without_identity(court: Court) -> None:
 async def test_a_principal_that_is_gone(court: Court) -> None:
     gone = replace(court.user, user_id="AIDAGONE")
     assert (await court.denied("iam:GetUser", principal=gone)).code == "InvalidClientTokenId"
+
+
+def test_only_roles_of_services_are_service_linked() -> None:
+    """A path may hold almost anything: no name may pose as a service-linked role."""
+
+    def session(kind: Any, issuer: str) -> Principal:
+        return Principal(kind, "1", "arn:aws:sts::1:x/y", "id", session={"issuer_arn": issuer, "issuer_id": "id"})
+
+    assert caller_of(session("assumed-role", "arn:aws:iam::1:role/aws-service-role/ec2.amazonaws.com/R")).service_linked
+    for kind, issuer in (
+        ("assumed-role", "arn:aws:iam::1:role/x:role/aws-service-role/R"),
+        ("assumed-role", "arn:aws:iam::1:role/R"),
+        ("federated-user", "arn:aws:iam::1:user/x:role/aws-service-role/bob"),
+        ("federated-user", "arn:aws:iam::1:user/aws-service-role/bob"),
+    ):
+        assert not caller_of(session(kind, issuer)).service_linked
 
 
 async def test_pass_role(court: Court) -> None:

@@ -192,7 +192,7 @@ def _is_principal(value: Any) -> bool:
         isinstance(value, dict)
         and bool(value)
         and value.keys() <= _PRINCIPAL_KINDS
-        and all(_is_text_or_texts(names) and names for names in value.values())
+        and all(_is_text_or_texts(names) and names and all(names) for names in value.values())
     )
 
 

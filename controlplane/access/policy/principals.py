@@ -94,6 +94,8 @@ class PrincipalElement:
     def _names(self, caller: Caller) -> Named:
         if self.everyone:
             return Named.DIRECTLY
+        if caller.kind is PrincipalKind.ANONYMOUS:
+            return Named.NOT
         if caller.kind is PrincipalKind.SERVICE:
             return Named.DIRECTLY if caller.arn in self.services else Named.NOT
         if caller.kind is PrincipalKind.WEB_IDENTITY:

@@ -172,6 +172,8 @@ def test_accepted(document: Any) -> None:
         ({"Resource": "*"}, "Has prohibited field Resource"),
         ({"Action": "s3:GetObject"}, "AssumeRole policy may only specify STS AssumeRole actions."),
         ({"Principal": {}}, SYNTAX),
+        ({"Principal": {"AWS": ""}}, SYNTAX),
+        ({"Principal": {"AWS": ["*", ""]}}, SYNTAX),
         ({"Principal": {"Nobody": "x"}}, SYNTAX),
     ],
 )

@@ -149,6 +149,12 @@ def test_trust_policies_are_checked(iam: Any, trusted: str, message: str) -> Non
     assert message in text
 
 
+@pytest.mark.parametrize("path", ["/aws-service-role/ec2.amazonaws.com/", "/aws-reserved/x/"])
+def test_paths_of_services_are_reserved(iam: Any, path: str) -> None:
+    """Roles under them are exempt from service control policies."""
+    assert refused(iam.create_role, RoleName="app", Path=path, AssumeRolePolicyDocument=EC2)[0] == "InvalidInput"
+
+
 def test_tags(iam: Any) -> None:
     iam.create_user(UserName="ann", Tags=[{"Key": "Team", "Value": "red"}])
     iam.tag_user(UserName="ann", Tags=[{"Key": "team", "Value": "blue"}, {"Key": "x", "Value": "1"}])

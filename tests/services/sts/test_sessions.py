@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.error
 import urllib.request
 from typing import Any
@@ -144,6 +145,22 @@ def test_session_tags(account: Account, ann: Account) -> None:
     )
     assert code == "AccessDenied"
     assert "sts:TagSession" in message
+
+
+def test_tags_of_the_role_and_of_the_user_behind_a_session(account: Account, ann: Account) -> None:
+    iam, red = account.client("iam"), {"StringEquals": {"aws:PrincipalTag/team": "red"}}
+    tagged = [{"Key": "Team", "Value": "red"}]
+    arn = role(account, "app", trust({"AWS": account.id}), allow("ec2:DescribeRegions", Condition=red), Tags=tagged)
+    made = ann.client("sts").assume_role(RoleArn=arn, RoleSessionName="web")
+    client(account, "ec2", made["Credentials"]).describe_regions()
+    iam.put_user_policy(
+        UserName="ann", PolicyName="p", PolicyDocument=document(allow("ec2:DescribeRegions", Condition=red))
+    )
+    made = ann.client("sts").get_session_token()
+    assert refused(client(account, "ec2", made["Credentials"]).describe_regions)[0] == "UnauthorizedOperation"
+    iam.tag_user(UserName="ann", Tags=tagged)
+    time.sleep(1)
+    client(account, "ec2", made["Credentials"]).describe_regions()
 
 
 def test_tags_that_go_on_with_the_next_role(account: Account, ann: Account) -> None:

@@ -10,6 +10,7 @@ from controlplane.core.ids import principal_id
 from controlplane.core.operation import operation
 from controlplane.services.iam import attachments, documents, permissions, shapes
 from controlplane.services.iam import identities as common
+from controlplane.services.iam.errors import InvalidInput
 from controlplane.services.iam.nouns import ROLE
 from controlplane.services.iam.queries import identities
 
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
     )
 
 DEFAULT_SESSION = 3600
+# Roles under these paths are exempt from service control policies or belong to AWS.
+_RESERVED = ("/aws-service-role/", "/aws-reserved/")
 
 
 @operation("CreateRole", on=permissions.new(ROLE))
 async def create_role(ctx: Context, request: CreateRoleRequestTypeDef) -> dict[str, Any]:
-    """Make a role. Raises EntityAlreadyExists, MalformedPolicyDocument."""
+    """Make a role. Raises EntityAlreadyExists, MalformedPolicyDocument, InvalidInput."""
     name, document = request["RoleName"], request["AssumeRolePolicyDocument"]
+    if (request.get("Path") or "/").startswith(_RESERVED):
+        raise InvalidInput(f"The path {request['Path']} is reserved for roles of AWS services.")
     await documents.check_trust(ctx, document)
     boundary = await common.check_boundary(ctx, request.get("PermissionsBoundary"))
     row = await identities.insert(

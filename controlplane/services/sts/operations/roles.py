@@ -33,7 +33,8 @@ async def on_role(ctx: Context, request: Any) -> list[Resource]:
         raise AccessDenied("Roles may not be assumed by root accounts.")
     role = await directory.role(ctx.db, arn)
     trust = orjson.loads(role["trust_policy"]) if role is not None else _NOBODY
-    return [Resource(arn, dict(role["tags"]) if role is not None else {}, trust, _conditions(ctx, request))]
+    tags = role["tags"] if role is not None else {}
+    return [Resource(arn, tags, trust, _conditions(ctx, request), role)]
 
 
 def _conditions(ctx: Context, request: Any) -> dict[str, Any]:
@@ -58,20 +59,20 @@ async def assume_role(ctx: Context, request: AssumeRoleRequestTypeDef) -> dict[s
         raise InvalidParameterValue("The specified transitive tag key must be included in the requested tags.")
     caller = session_of(ctx.principal)
     chained = caller is not None and ctx.principal.kind == "assumed-role"
-    [resource] = await on_role(ctx, request)
+    [resource] = ctx.resources
     if tags or transitive:
         await ctx.authorize("sts:TagSession", resource)
     if request.get("SourceIdentity"):
         await ctx.authorize("sts:SetSourceIdentity", resource)
-    role = await directory.role(ctx.db, request["RoleArn"])
+    role = resource.row
     if role is None:
         raise AccessDenied(
             f"User: {ctx.principal.arn} is not authorized to perform: sts:AssumeRole on resource: {request['RoleArn']}"
         )
     seconds = _seconds(request, role, chained=chained)
     documents, arns = packing.policies(request, role["account_id"])
-    packed = packing.percentage(documents, arns, tags)
     inherited = _inherited(caller)
+    packed = packing.percentage(documents, arns, {**inherited, **tags})
     if {key.lower() for key in tags} & {key.lower() for key in inherited}:
         raise InvalidParameterValue(
             "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from "
@@ -83,7 +84,7 @@ async def assume_role(ctx: Context, request: AssumeRoleRequestTypeDef) -> dict[s
         issuer_id=role["id"],
         policies=documents,
         policy_arns=arns,
-        tags={**role["tags"], **inherited, **tags},
+        tags={**inherited, **tags},
         transitive_tag_keys=sorted({*inherited, *transitive}),
         source_identity=_source_identity(request, caller),
         by_role=chained,

@@ -186,6 +186,7 @@ RESOURCE = [
          oracle=False),
     Case("nobody, public resource", ALLOW, caller="", policy=named("*")),
     Case("nobody, private resource", NO_RESOURCE, caller="", policy=named({"AWS": USER})),
+    Case("nobody, an empty name in the policy", NO_RESOURCE, caller="", policy=named({"AWS": [""]}), oracle=False),
     Case("nobody, no resource policy", NO_RESOURCE, caller=""),
     Case("nobody, denied", DENY_RESOURCE, caller="",
          policy=document(*named("*")["Statement"], *named("*", "Deny")["Statement"])),
