@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import secrets
 import threading
 import time
@@ -18,6 +19,11 @@ from starlette.routing import Route
 
 from agents.contract.exchange import PREFIX, Change, Credentials, Desired, Join, Joined, Noted, Observed, Wanted
 from agents.contract.machine import MachineReport
+
+
+def under_load(seconds: float) -> float:
+    """A time limit that holds on an idle machine, stretched by how busy this one is."""
+    return seconds * min(10.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 class Cloud:
@@ -102,18 +108,19 @@ class Cloud:
 
     def until(self, condition: Callable[[], bool], limit: float, what: str) -> None:
         """Wait for something that the host's reports bring about."""
+        limit = under_load(limit)
         with self._lock:
             if not self._lock.wait_for(condition, limit):
                 raise TimeoutError(f"{what}: not within {limit:g} s; reports: {self.reports}")
 
-    def until_state(self, machine: str, state: str, limit: float = 30) -> MachineReport:
+    def until_state(self, machine: str, state: str, limit: float = 40) -> MachineReport:
         """Wait until a machine is reported in a state."""
         self.until(
             lambda: machine in self.reports and self.reports[machine].state == state, limit, f"{machine} {state}"
         )
         return self.reports[machine]
 
-    def until_networked(self, machine: str, limit: float = 30) -> MachineReport:
+    def until_networked(self, machine: str, limit: float = 40) -> MachineReport:
         """Wait until a machine runs and has its address."""
 
         def ready() -> bool:
@@ -123,7 +130,7 @@ class Cloud:
         self.until(ready, limit, f"{machine} networked")
         return self.reports[machine]
 
-    def until_applied(self, kind: str, id: str, limit: float = 30) -> None:
+    def until_applied(self, kind: str, id: str, limit: float = 40) -> None:
         """Wait until the host reflects the last change of a thing."""
         generation = self._changes[kind, id].generation
         self.until(lambda: self.applied.get(f"{kind}/{id}", -1) >= generation, limit, f"{kind}/{id} applied")

@@ -21,7 +21,7 @@ from agents.contract.machine import Image
 from agents.names import Names
 from agents.network import namespace
 from tests.agents import documents
-from tests.agents.cloud import Cloud
+from tests.agents.cloud import Cloud, under_load
 
 CACHE = Path(os.environ.get("CELAJE_TEST_CACHE", "/var/cache/celaje-tests"))
 _KEPT = 86400.0
@@ -29,7 +29,7 @@ _KEPT = 86400.0
 _ROOT = Path(__file__).parents[2]
 _SSH = (
     "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
-    "-o", "ConnectTimeout=5", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
+    "-o", "ConnectTimeout=15", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
 )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def built_image(name: str) -> Path:
                 if time.time() - old.stat().st_mtime > _KEPT:
                     shutil.rmtree(old)
             command = [sys.executable, "-m", "agents.images.build", name, str(folder)]
-            subprocess.run(command, cwd=_ROOT, check=True, capture_output=True, timeout=300)
+            subprocess.run(command, cwd=_ROOT, check=True, capture_output=True, timeout=under_load(300))
     return folder
 
 
@@ -136,7 +136,7 @@ class Host:
         self.cloud.stop()
         self._save_capabilities()
         down = [sys.executable, "-m", "agents.runtime.down", "--home", str(self.home), "--grace", "0"]
-        subprocess.run([*self._enter, *down], cwd=_ROOT, check=True, timeout=60)
+        subprocess.run([*self._enter, *down], cwd=_ROOT, check=True, timeout=under_load(60))
 
     @property
     def runtime(self) -> Path:
@@ -145,6 +145,7 @@ class Host:
 
     def ssh(self, address: str, command: str, user: str = "ec2-user", limit: float = 30) -> str:
         """What a command says on a machine, once the machine lets us in. Raises when the command fails."""
+        limit = under_load(limit)
         deadline = time.monotonic() + limit
         while True:
             words = [*self._enter, "ssh", *_SSH, "-i", str(self.key), f"{user}@{address}", command]
@@ -214,6 +215,7 @@ def any_range() -> str:
 
 def eventually(check: Callable[[], bool], limit: float, what: str) -> None:
     """Wait until something is true."""
+    limit = under_load(limit)
     deadline = time.monotonic() + limit
     while not check():
         assert time.monotonic() < deadline, f"{what}: not within {limit:g} s"

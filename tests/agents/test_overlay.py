@@ -118,11 +118,11 @@ def test_a_vpc_spans_hosts(hosts: list[Host]) -> None:
         far,
         "for p in 8000 9000; do (while true; do echo over $p | nc -l -p $p; done) > /dev/null 2>&1 < /dev/null & done",
     )
-    assert "1 packets received" in one.ssh(near, "ping -c 1 -W 3 10.0.0.6 || true")
+    assert "1 packets received" in one.ssh(near, "ping -c 1 -W 20 10.0.0.6 || true")
     assert "0 packets received" in two.ssh(far, "ping -c 1 -W 1 10.0.0.5 || true"), "ingress holds across hosts"
-    assert one.ssh(near, "nc -w 3 10.0.0.6 8000 < /dev/null || true").strip() == "over 8000", (
+    assert one.ssh(near, "nc -w 20 10.0.0.6 8000 < /dev/null || true").strip() == "over 8000", (
         "a group's members elsewhere"
     )
     assert one.ssh(near, "nc -w 1 10.0.0.6 9000 < /dev/null || true").strip() == ""
     assert "10.0.0.6" in one.ssh(near, "nslookup ip-10-0-0-6.ec2.internal 10.0.0.2")
-    assert one.ssh(near, "ping -c 3 -s 1400 10.0.0.6 | grep -c ' bytes from'").strip() == "3", "full packets fit"
+    assert one.ssh(near, "ping -c 3 -W 10 -s 1400 10.0.0.6 | grep -c ' bytes from'").strip() == "3", "full packets fit"
