@@ -45,7 +45,6 @@ class Session:
     transitive_tag_keys: list[str] = field(default_factory=list)
     source_identity: str = ""
     mfa_at: int | None = None
-    by_role: bool = False
 
 
 @dataclass(frozen=True, slots=True)

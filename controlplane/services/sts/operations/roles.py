@@ -87,7 +87,6 @@ async def assume_role(ctx: Context, request: AssumeRoleRequestTypeDef) -> dict[s
         tags={**inherited, **tags},
         transitive_tag_keys=sorted({*inherited, *transitive}),
         source_identity=_source_identity(request, caller),
-        by_role=chained,
     )
     credentials, arn, id = issue_for_role(ctx.engine("sealing"), role, request["RoleSessionName"], session)
     answer: dict[str, Any] = {
