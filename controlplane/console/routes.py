@@ -15,7 +15,6 @@ FILES = Path(__file__).with_name("static")
 _HEADERS = {
     # Signing happens in the page, so nothing from elsewhere may run in it or be reached by it.
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     # The files keep their names when they change; the ETag makes asking again cheap.

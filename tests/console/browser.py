@@ -16,7 +16,10 @@ import httpx
 
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key of an element's reference, fixed by the specification."""
+ELSEWHERE = "cloud.example"
+"""A name under which the browser reaches this machine without taking it for its own."""
 _FLAGS = (
+    f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=1400,950"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
 )
@@ -25,7 +28,8 @@ _FLAGS = (
 class Browser:
     """One window. Elements are found by XPath, and waited for."""
 
-    def __init__(self, driver: httpx.Client, session: str) -> None:
+    def __init__(self, driver: httpx.Client, session: str, downloads: Path) -> None:
+        self.downloads = downloads
         self._driver = driver
         self._session = f"/session/{session}"
 
@@ -109,7 +113,7 @@ def browser(folder: Path) -> Iterator[Browser]:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as driver:
             session = _new_session(driver, folder)
             try:
-                yield Browser(driver, session)
+                yield Browser(driver, session, folder / "downloads")
             finally:
                 driver.delete(f"/session/{session}")
     finally:

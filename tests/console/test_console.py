@@ -13,19 +13,26 @@ import pytest
 
 from controlplane.console.routes import FILES
 from tests.cloud import Account, Cloud
-from tests.console.browser import Browser, browser
+from tests.console.browser import ELSEWHERE, Browser, browser
 
 CONSOLE = "/_celaje/console/"
 
 
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests: it takes seconds to start."""
+    with browser(tmp_path_factory.mktemp("chromium")) as chromium:
+        yield chromium
+
+
 @pytest.fixture
-def window(cloud: Cloud, tmp_path: Path) -> Iterator[Browser]:
+def window(cloud: Cloud, chromium: Browser) -> Iterator[Browser]:
     """A browser at the console's door, by the endpoint's bare address; its scripts must not have failed."""
-    with browser(tmp_path) as window:
-        window.open(f"{cloud.endpoint}/")
-        window.find("//h1[normalize-space()='Celaje']")
-        yield window
-        assert window.complaints() == []
+    chromium.open(f"{cloud.endpoint}/")
+    chromium.find("//h1[normalize-space()='Celaje']")
+    yield chromium
+    chromium.run("sessionStorage.clear()")
+    assert chromium.complaints() == []
 
 
 def sign_in(window: Browser, account: Account) -> None:
@@ -49,6 +56,15 @@ def test_signs_in_with_a_key_that_stays_in_the_tab(window: Browser, account: Acc
     window.click("//button[.='Sign out']")
     window.find("//button[.='Sign in']")
     assert window.run("return sessionStorage.length") == 0
+
+
+def test_says_where_a_browser_cannot_sign(window: Browser, cloud: Cloud) -> None:
+    port = cloud.endpoint.rpartition(":")[2]
+    window.open(f"http://{ELSEWHERE}:{port}/")
+    told = window.text("//*[@role='alert']")
+    assert "cannot sign" in told
+    assert f"ssh -L {port}:127.0.0.1:{port} {ELSEWHERE}" in told
+    window.find("//button[.='Sign in'][@disabled]")
 
 
 def test_regions_are_apart(window: Browser, account: Account) -> None:
@@ -89,7 +105,7 @@ def _rules(ec2: Any, vpc: str) -> list[dict[str, Any]]:
     return list(found["SecurityGroupRules"])
 
 
-def test_key_pairs(window: Browser, account: Account, tmp_path: Path) -> None:
+def test_key_pairs(window: Browser, account: Account) -> None:
     ec2 = account.client("ec2")
     sign_in(window, account)
     window.go("Key pairs")
@@ -97,7 +113,7 @@ def test_key_pairs(window: Browser, account: Account, tmp_path: Path) -> None:
     window.write("Name", "mine")
     window.click("//dialog//button[.='Create']")
     window.find("//td[.='mine']")
-    assert _downloaded(tmp_path / "downloads/mine.pem").startswith("-----BEGIN")
+    assert _downloaded(window.downloads / "mine.pem").startswith("-----BEGIN")
 
     window.click("//button[.='Create key pair']")
     window.write("Name", "mine")
@@ -123,7 +139,10 @@ def test_denials_are_told(window: Browser, account: Account) -> None:
     iam = account.client("iam")
     iam.create_user(UserName="nobody")
     key = iam.create_access_key(UserName="nobody")["AccessKey"]
-    sign_in(window, Account(account.endpoint, account.id, key["AccessKeyId"], key["SecretAccessKey"]))
+    user = Account(account.endpoint, account.id, key["AccessKeyId"], key["SecretAccessKey"])
+    temporary = user.client("sts").get_session_token()["Credentials"]
+    window.write("Session token", temporary["SessionToken"])
+    sign_in(window, Account(account.endpoint, account.id, temporary["AccessKeyId"], temporary["SecretAccessKey"]))
     told = window.text("//*[@role='alert']")
     assert "UnauthorizedOperation" in told
     assert "ec2:DescribeInstances" in told and "user/nobody" in told
@@ -132,7 +151,7 @@ def test_denials_are_told(window: Browser, account: Account) -> None:
 
 @pytest.mark.machines
 @pytest.mark.xdist_group("machines")
-def test_launches_a_machine(window: Browser, account: Account, tiny_image: str, tmp_path: Path) -> None:
+def test_launches_a_machine(window: Browser, account: Account, tiny_image: str) -> None:
     ec2 = account.client("ec2")
     sign_in(window, account)
     window.go("Launch instance")
@@ -191,9 +210,10 @@ def test_only_bare_browsers_are_sent_to_the_console(
 
 
 def test_every_file_is_served_under_the_policy(cloud: Cloud) -> None:
-    for path in ["", *(str(each.relative_to(FILES)) for each in FILES.rglob("*") if each.is_file())]:
-        answer = httpx.get(f"{cloud.endpoint}{CONSOLE}{path}")
-        assert answer.status_code == 200, path
-        assert answer.headers["content-security-policy"].startswith("default-src 'self';"), path
-        assert answer.headers["x-content-type-options"] == "nosniff"
-    assert httpx.get(f"{cloud.endpoint}{CONSOLE}..%2froutes.py").status_code == 404
+    with httpx.Client(base_url=f"{cloud.endpoint}{CONSOLE}") as client:
+        for path in ["", *(str(each.relative_to(FILES)) for each in FILES.rglob("*") if each.is_file())]:
+            answer = client.get(path)
+            assert answer.status_code == 200, path
+            assert answer.headers["content-security-policy"].startswith("default-src 'self';"), path
+            assert answer.headers["x-content-type-options"] == "nosniff"
+        assert client.get("..%2froutes.py").status_code == 404

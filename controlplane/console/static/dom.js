@@ -49,6 +49,7 @@ export function heading(title, ...actions) {
 /** A table: `columns` are [name, row => node or text]. */
 export function table(caption, columns, rows, empty = "Nothing here yet.") {
   if (rows.length === 0) return h("p", { class: "empty" }, empty);
+  const head = ([name]) => (name ? h("th", { scope: "col" }, name) : h("td"));
   const cells = (row) => columns.map(([, show]) => h("td", {}, show(row) || "–"));
   return h(
     "div",
@@ -57,7 +58,7 @@ export function table(caption, columns, rows, empty = "Nothing here yet.") {
       "table",
       {},
       h("caption", { class: "hidden" }, caption),
-      h("thead", {}, h("tr", {}, columns.map(([name]) => h("th", { scope: "col" }, name)))),
+      h("thead", {}, h("tr", {}, columns.map(head))),
       h("tbody", {}, rows.map((row) => h("tr", {}, cells(row)))),
     ),
   );

@@ -60,7 +60,10 @@ async function listRegions() {
 function regionChooser(names, chosen) {
   const change = (event) => {
     keep({ region: event.target.value });
-    show();
+    // What is shown belongs to the region that is left; its list is there in every one.
+    const list = location.hash.split("/").slice(0, 2).join("/");
+    if (list === location.hash) show();
+    else location.hash = list;
   };
   return select({ "aria-label": "Region", onchange: change }, names.map((name) => [name]), chosen);
 }
