@@ -43,7 +43,7 @@ class Consoles:
         seen = _size_and_time(path)
         if self._told.get(machine, (0, 0)) == seen:
             return
-        content = await asyncio.to_thread(_end_of, path)
+        content = await asyncio.to_thread(end_of, path)
         await self._client.console(machine, content)
         self._told[machine] = seen
 
@@ -56,7 +56,7 @@ def _size_and_time(path: Path) -> tuple[int, int]:
     return (status.st_size, status.st_mtime_ns if status.st_size else 0)
 
 
-def _end_of(path: Path) -> bytes:
+def end_of(path: Path) -> bytes:
     """The last 64 KiB of a console. A file that has grown long is cut down to them; QEMU appends at any length."""
     with path.open("r+b") as file:
         size = file.seek(0, 2)

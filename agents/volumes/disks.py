@@ -40,7 +40,10 @@ class Disks:
         return {path.name for path in self._root.iterdir() if path.is_dir()}
 
     async def prepare(self, machine: Machine) -> None:
-        """Make the disks that are missing and remove those that are no longer wanted; the machine must be off."""
+        """Make the disks that are missing, enlarge those that are too small, remove those that are no longer wanted.
+
+        The machine must be off.
+        """
         folder = self.folder(machine.id)
         folder.mkdir(exist_ok=True)
         self.console(machine.id).touch()
@@ -57,13 +60,15 @@ class Disks:
 
     async def _ensure(self, machine: Machine, disk: Disk) -> None:
         path = self.path(machine.id, disk)
+        size = disk.size_gib << 30
         if path.exists():
+            if virtual_size(path) < size:
+                await run(["qemu-img", "resize", "-q", "-f", "qcow2", str(path), str(size)])
             return
         # Made under another name: a half-made disk must never be taken for a whole one after a crash.
         aside = path.with_suffix(".new")
         aside.unlink(missing_ok=True)
         command = ["qemu-img", "create", "-q", "-f", "qcow2"]
-        size = disk.size_gib << 30
         if disk.root:
             base = await self._blobs.path(machine.image.disk)
             size = max(size, virtual_size(base))

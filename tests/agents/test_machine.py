@@ -171,9 +171,11 @@ def test_stop_and_start_keep_the_disk(host: Host, address: str) -> None:
     host.cloud.want(machine.model_copy(update={"run": False}))
     host.cloud.until_state(ID, "stopped")
     assert host.qemu(ID) == [] and host.traces()["links"] == [host.names.uplink(VPC)]
-    host.cloud.want(machine.model_copy(update={"run": True}))
+    larger = tuple(disk.model_copy(update={"size_gib": 3}) for disk in machine.disks)
+    host.cloud.want(machine.model_copy(update={"run": True, "disks": larger}))
     host.cloud.until_state(ID, "running")
     assert host.ssh(address, "cat kept").strip() == "kept"
+    assert host.ssh(address, "cat /sys/block/vda/size /sys/block/vdb/size").split() == [str(3 << 21)] * 2
 
 
 def test_a_guest_that_switches_itself_off_is_stopped(host: Host, address: str) -> None:

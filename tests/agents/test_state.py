@@ -14,6 +14,7 @@ from agents.contract.exchange import Change, Noted, Observed
 from agents.contract.machine import MachineReport
 from agents.contract.network import Vpc
 from agents.names import Names, check_id
+from agents.runtime.consoles import end_of
 from agents.runtime.keeper import Keeper
 from agents.runtime.ledger import Key, Ledger
 from agents.runtime.reporter import Reporter
@@ -68,6 +69,19 @@ async def test_a_blob_is_fetched_once_and_checked(tmp_path: Path) -> None:
     assert {path.read_bytes() for path in paths} == {content} and fetched == 2
     with pytest.raises(ValueError):
         await blobs.path("../escape")
+
+
+def test_a_console_is_kept_short_while_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "console.log"
+    with path.open("ab", buffering=0) as machine:
+        machine.write(b"first line\n")
+        assert end_of(path) == b"first line\n"
+        machine.write(b"x" * (2 << 20) + b"the end\n")
+        told = end_of(path)
+        assert told.endswith(b"x" + b"the end\n") and len(told) == 64 << 10
+        assert path.stat().st_size == 64 << 10
+        machine.write(b"more\n")
+        assert path.read_bytes() == told + b"more\n"
 
 
 async def test_a_keeper_tries_again_and_is_woken() -> None:
