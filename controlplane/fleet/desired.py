@@ -89,6 +89,8 @@ async def machine_on(db: Unit, host: str, machine: str) -> Machine | None:
 async def changes(db: Unit, host: str, after: int) -> Desired:
     """What changed after a generation, or with `after=0` everything that there must be."""
     generation = await db.fetchval(_GENERATION, host)
+    if after > generation:
+        after = 0  # the host has seen more than this database knows: it was restored from a backup
     rows = await db.fetch(_CHANGES, host, after)
     newest = max([generation if after == 0 else after, *(row["generation"] for row in rows)])
     return Desired(generation=newest, complete=after == 0, changes=tuple(Change(**row) for row in rows))

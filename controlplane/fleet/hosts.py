@@ -18,10 +18,11 @@ ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, zone = excluded.zone, add
     token_digest = excluded.token_digest, facts = excluded.facts, seen_at = now()
 RETURNING id
 """
+# A host that shrinks below what it has given away owes: its free share is negative until enough has come back.
 _RESIZE = """
 UPDATE fleet_hosts SET vcpus = $2, memory_mib = $3, disk_gib = $4,
-    vcpus_free = greatest(0, vcpus_free + $2 - vcpus), memory_free = greatest(0, memory_free + $3 - memory_mib),
-    disk_free = greatest(0, disk_free + $4 - disk_gib)
+    vcpus_free = vcpus_free + $2 - vcpus, memory_free = memory_free + $3 - memory_mib,
+    disk_free = disk_free + $4 - disk_gib
 WHERE id = $1 AND (vcpus, memory_mib, disk_gib) <> ($2, $3, $4)
 """
 _FACTS = "UPDATE fleet_hosts SET facts = $2 WHERE id = $1 AND facts <> $2"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Integer, LargeBinary, Text, func
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, LargeBinary, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,15 +13,12 @@ from controlplane.state.base import Base
 
 
 class Host(Base):
-    """A machine of the owner's that runs an agent. `*_free` is what may still be given away, overcommit included;
-    the checks make overselling impossible, whatever two workers do at once."""
+    """A machine of the owner's that runs an agent. `*_free` is what may still be given away, overcommit included.
+
+    Only `placement` takes from it, and only where there is enough; it is negative while a host that has shrunk, or
+    whose overcommit was lowered, holds more than it may give away."""
 
     __tablename__ = "fleet_hosts"
-    __table_args__ = (
-        CheckConstraint("vcpus_free >= 0", name="vcpus"),
-        CheckConstraint("memory_free >= 0", name="memory"),
-        CheckConstraint("disk_free >= 0", name="disk"),
-    )
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     name: Mapped[str] = mapped_column(Text, unique=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
@@ -12,13 +13,14 @@ import asyncpg
 
 from controlplane.core.errors import ServiceUnavailable
 
-_LOCKING = (" for update", " for share", " for no key update", "pg_advisory", "nextval")
+# Row locks last as long as their transaction, and notifications and sequence numbers belong to one.
+_BEGINS = re.compile(r" for (no key update|key share|update|share)\b|\bpg_(try_)?advisory|\bpg_notify\b|\bnextval\b")
 
 
 @lru_cache(maxsize=4096)
 def _is_plain_read(sql: str) -> bool:
     text = " ".join(sql.lower().split())
-    return text.startswith("select ") and not any(word in text for word in _LOCKING)
+    return text.startswith("select ") and not _BEGINS.search(text)
 
 
 @lru_cache(maxsize=1024)

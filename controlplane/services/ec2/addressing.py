@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import AsyncIterator, Iterable, Iterator
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from controlplane.core.context import Context
-from controlplane.services.ec2.errors import InsufficientAddressCapacity, InsufficientFreeAddressesInSubnet
+from controlplane.services.ec2.errors import (
+    InsufficientAddressCapacity,
+    InsufficientFreeAddressesInSubnet,
+    InvalidParameterValue,
+)
 
 RESERVED_HEAD, RESERVED_TAIL = 4, 1
 """AWS keeps the first four addresses of a subnet (network, gateway, DNS, future use) and the last."""
-_TRIES = 64
+_TRIES = 8
 
 _TAKEN = "SELECT address FROM ec2_network_interfaces WHERE subnet_id = $1"
+# An address that another transaction is just taking is passed over: to wait for it could end in a deadlock.
 _TAKE_PUBLIC = """
-INSERT INTO ec2_public_addresses (address, account_id, region, allocation_id, association_id, network_interface_id)
-VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (address) DO NOTHING RETURNING true
+INSERT INTO ec2_public_addresses (address, account_id, region, allocation_id, network_interface_id)
+SELECT $1, $2, $3, $4, $5 WHERE pg_try_advisory_xact_lock(hashtextextended('public-address:' || $1, 0))
+ON CONFLICT (address) DO NOTHING RETURNING true
 """
+_PUBLIC_TAKEN = "SELECT address FROM ec2_public_addresses"
 
 
 def new_mac() -> str:
@@ -32,8 +39,11 @@ def usable(cidr: str) -> int:
 
 
 def may_be_given(cidr: str, address: str) -> bool:
-    """Whether an address is in a subnet and not one that AWS keeps."""
-    network, wanted = IPv4Network(cidr), IPv4Address(address)
+    """Whether an address is in a subnet and not one that AWS keeps. Raises InvalidParameterValue for what is none."""
+    try:
+        network, wanted = IPv4Network(cidr), IPv4Address(address)
+    except AddressValueError as error:
+        raise InvalidParameterValue(f"Invalid IPv4 address: '{address}'") from error
     first, last = int(network.network_address) + RESERVED_HEAD, int(network.broadcast_address) - RESERVED_TAIL
     return first <= int(wanted) <= last
 
@@ -41,7 +51,7 @@ def may_be_given(cidr: str, address: str) -> bool:
 async def free_addresses(ctx: Context, subnet_id: str, cidr: str) -> Iterator[str]:
     """Free addresses of a subnet in random order. Raises InsufficientFreeAddressesInSubnet when there are none.
 
-    The answer may be stale when it is used: the unique constraint decides, the caller tries the next.
+    The caller holds the subnet's row lock, so that nobody else gives away the same.
     """
     network = IPv4Network(cidr)
     first = int(network.network_address) + RESERVED_HEAD
@@ -75,7 +85,6 @@ async def take_public(
     public_range: IPv4Network,
     *,
     allocation_id: str | None = None,
-    association_id: str | None = None,
     interface_id: str | None = None,
 ) -> str:
     """Take a free public address, at random. Raises InsufficientAddressCapacity."""
@@ -84,10 +93,20 @@ async def take_public(
         int(public_range.network_address) + public_range.num_addresses // 4,
         int(public_range.broadcast_address),
     )
-    for _ in range(_TRIES):
-        address = str(IPv4Address(random.randrange(first, last)))  # noqa: S311
-        if await ctx.db.fetchval(
-            _TAKE_PUBLIC, address, ctx.account_id, ctx.region, allocation_id, association_id, interface_id
-        ):
+    chances = (random.randrange(first, last) for _ in range(_TRIES))  # noqa: S311
+    async for number in _then_all_free(ctx, chances, range(first, last)):
+        address = str(IPv4Address(number))
+        if await ctx.db.fetchval(_TAKE_PUBLIC, address, ctx.account_id, ctx.region, allocation_id, interface_id):
             return address
     raise InsufficientAddressCapacity("Insufficient capacity to allocate a public address.")
+
+
+async def _then_all_free(ctx: Context, chances: Iterable[int], pool: range) -> AsyncIterator[int]:
+    """A few guesses, which nearly always do; then, when the pool is nearly full, whatever is left of it."""
+    for number in chances:
+        yield number
+    taken = {int(IPv4Address(row["address"])) for row in await ctx.db.fetch(_PUBLIC_TAKEN)}
+    left = [number for number in pool if number not in taken]
+    random.shuffle(left)
+    for number in left:
+        yield number

@@ -41,10 +41,15 @@ async def ensure_default_vpc(ctx: Context) -> None:
     if key in _made:
         return
     if not await ctx.db.fetchval(_EVER_HAD, *key):
-        await ctx.db.execute(_LOCK, *key)
+        await lock_default_vpc(ctx)
         if not await ctx.db.fetchval(_EVER_HAD, *key):
             await create_default_vpc(ctx)
     ctx.db.after_commit(lambda: _made.add(key))
+
+
+async def lock_default_vpc(ctx: Context) -> None:
+    """Keep others from making this account's default VPC in this region until the end of the transaction."""
+    await ctx.db.execute(_LOCK, ctx.account_id, ctx.region)
 
 
 async def create_default_vpc(ctx: Context) -> str:

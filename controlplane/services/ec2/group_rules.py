@@ -143,11 +143,11 @@ async def _source_group(ctx: Context, pair: Any, group: Any) -> str:
         )
     if id := pair.get("GroupId"):
         GROUP.check([id])
-        row = await networks.one(ctx, GROUP.table, id)
+        row = await networks.lock(ctx, GROUP.table, id, "KEY SHARE")
     else:
         id = pair.get("GroupName", "")
         row = await ctx.db.fetchrow(
-            "SELECT * FROM ec2_security_groups WHERE vpc_id = $1 AND name = $2", group["vpc_id"], id
+            "SELECT * FROM ec2_security_groups WHERE vpc_id = $1 AND name = $2 FOR KEY SHARE", group["vpc_id"], id
         )
     if row is None:
         raise GROUP.missing([id])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -15,9 +16,13 @@ INSERT INTO ec2_network_interfaces
     (id, account_id, region, vpc_id, subnet_id, zone, mac, address, description, group_ids)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (subnet_id, address) DO NOTHING RETURNING id
 """
+# An interface is locked before its public address, here and by AssociateAddress.
+_LOCK_ATTACHED = """
+SELECT id, delete_on_termination FROM ec2_network_interfaces WHERE instance_id = $1 ORDER BY id FOR UPDATE
+"""
 _ATTACH = """
 UPDATE ec2_network_interfaces SET instance_id = $2, device_index = $3, attachment_id = $4, attached_at = now(),
-    delete_on_termination = $5 WHERE id = $1
+    delete_on_termination = $5 WHERE id = $1 AND instance_id IS NULL RETURNING id
 """
 _DETACH = """
 UPDATE ec2_network_interfaces SET instance_id = NULL, device_index = NULL, attachment_id = NULL, attached_at = NULL
@@ -28,25 +33,32 @@ _UNTIE = """
 UPDATE ec2_public_addresses SET network_interface_id = NULL, association_id = NULL
 WHERE network_interface_id = $1 AND allocation_id IS NOT NULL
 """
+_IN_USE = "SELECT true FROM ec2_network_interfaces WHERE subnet_id = $1 AND address = $2"
 _HAS_PUBLIC = "SELECT true FROM ec2_public_addresses WHERE network_interface_id = $1"
+
+
+async def candidates(ctx: Context, subnet: Any, address: str | None) -> Iterator[str]:
+    """The addresses that an interface in a subnet (a locked row) may get: the one asked for, or all free ones. Raises
+    InvalidParameterValue, InvalidIPAddress.InUse, InsufficientFreeAddressesInSubnet."""
+    if address is None:
+        return await addressing.free_addresses(ctx, subnet["id"], subnet["cidr"])
+    if not addressing.may_be_given(subnet["cidr"], address):
+        raise InvalidParameterValue(f"Address {address} does not fall within the subnet's address range")
+    if await ctx.db.fetchval(_IN_USE, subnet["id"], address):
+        raise InvalidParameterValue(f"Address {address} is in use.", code="InvalidIPAddress.InUse")
+    return iter([address])
 
 
 async def create(
     ctx: Context,
     subnet: Any,
     groups: list[str],
+    candidates: Iterator[str],
     *,
-    address: str | None = None,
     description: str = "",
 ) -> str:
-    """A network interface in a subnet (a row of ec2_subnets). Raises InvalidParameterValue for an address that is not
-    free, InsufficientFreeAddressesInSubnet."""
-    if address is not None:
-        if not addressing.may_be_given(subnet["cidr"], address):
-            raise InvalidParameterValue(f"Address {address} does not fall within the subnet's address range")
-        candidates = iter([address])
-    else:
-        candidates = await addressing.free_addresses(ctx, subnet["id"], subnet["cidr"])
+    """A network interface in a subnet (a locked row of ec2_subnets), with the first of the candidates that is free.
+    Raises InsufficientFreeAddressesInSubnet."""
     for candidate in candidates:
         id = await ctx.db.fetchval(
             _INSERT,
@@ -63,14 +75,14 @@ async def create(
         )
         if id:
             return str(id)
-    if address is not None:
-        raise InvalidParameterValue(f"Address {address} is in use.", code="InvalidIPAddress.InUse")
     raise InsufficientFreeAddressesInSubnet("The specified subnet does not have enough free addresses.")
 
 
 async def attach(ctx: Context, interface: str, instance: str, index: int, *, delete_on_termination: bool) -> None:
-    """Tie an interface to an instance."""
-    await ctx.db.execute(_ATTACH, interface, instance, index, resource_id("eni-attach"), delete_on_termination)
+    """Tie a free interface to an instance. Raises InvalidNetworkInterface.InUse."""
+    attachment = resource_id("eni-attach")
+    if not await ctx.db.fetchval(_ATTACH, interface, instance, index, attachment, delete_on_termination):
+        raise InvalidParameterValue(f"Interface: [{interface}] in use.", code="InvalidNetworkInterface.InUse")
 
 
 async def lend_public_address(ctx: Context, interface: str, public_range: IPv4Network) -> None:
@@ -86,10 +98,7 @@ async def return_public_address(db: Unit, interface: str) -> None:
 
 async def release_instance(db: Unit, instance: str) -> None:
     """Let go of all interfaces of a terminated instance; those made with it are deleted."""
-    rows = await db.fetch(
-        "SELECT id, delete_on_termination FROM ec2_network_interfaces WHERE instance_id = $1", instance
-    )
-    for row in rows:
+    for row in await db.fetch(_LOCK_ATTACHED, instance):
         await db.execute(_LENT, row["id"])
         if row["delete_on_termination"]:
             await delete(db, row["id"])

@@ -13,6 +13,7 @@ from controlplane.core.ids import resource_id
 from controlplane.services.ec2 import interfaces, profiles, tagging
 from controlplane.services.ec2.catalog import TYPES, InstanceType
 from controlplane.services.ec2.errors import (
+    InsufficientFreeAddressesInSubnet,
     InvalidGroupNotFound,
     InvalidKeyPairNotFound,
     InvalidParameterCombination,
@@ -33,8 +34,14 @@ _IMAGE = """
 SELECT * FROM ec2_images WHERE id = $1 AND state = 'available' AND (region IS NULL OR region = $2)
 AND (public OR account_id = $3 OR $3 = ANY(launch_permissions))
 """
-_GROUPS_BY_NAME = "SELECT id, name FROM ec2_security_groups WHERE vpc_id = $1 AND name = ANY($2)"
-_GROUPS_BY_ID = "SELECT id, vpc_id FROM ec2_security_groups WHERE account_id = $1 AND region = $2 AND id = ANY($3)"
+# Locked, so that a group that is about to be used cannot be deleted as unused.
+_GROUPS_BY_NAME = """
+SELECT id, name FROM ec2_security_groups WHERE vpc_id = $1 AND name = ANY($2) ORDER BY id FOR KEY SHARE
+"""
+_GROUPS_BY_ID = """
+SELECT id, vpc_id FROM ec2_security_groups WHERE account_id = $1 AND region = $2 AND id = ANY($3)
+ORDER BY id FOR KEY SHARE
+"""
 _KEY = "SELECT name, public_key FROM ec2_key_pairs WHERE account_id = $1 AND region = $2 AND name = $3"
 
 
@@ -56,6 +63,7 @@ class VolumePlan:
 class Plan:
     """All that a launch needs, looked up and checked."""
 
+    least: int
     count: int
     type: InstanceType
     image: Any
@@ -68,6 +76,7 @@ class Plan:
     public: bool
     address: str | None
     interface: str | None
+    delete_interface: bool
     columns: dict[str, Any]
     tags: Mapping[str, dict[str, str]] = field(default_factory=dict)
 
@@ -76,9 +85,10 @@ async def plan(ctx: Context, request: Any) -> Plan:
     """Check a request and look up what it names. Raises what AWS raises for each parameter."""
     count = _count(request)
     image = await _image(ctx, request)
-    nic = _interface_parameters(request)
+    nic = _interface_parameters(request, count)
     subnet = await _subnet(ctx, request, nic)
     return Plan(
+        least=request.get("MinCount", 1),
         count=count,
         type=_type(request),
         image=image,
@@ -91,6 +101,7 @@ async def plan(ctx: Context, request: Any) -> Plan:
         public=nic.get("AssociatePublicIpAddress", subnet["map_public"]),
         address=_address(request, nic, count),
         interface=nic.get("NetworkInterfaceId"),
+        delete_interface=nic.get("DeleteOnTermination", not nic.get("NetworkInterfaceId")),
         columns=_columns(request),
         tags={noun.resource: tagging.requested(request, noun) for noun in (INSTANCE, VOLUME, INTERFACE)},
     )
@@ -130,7 +141,7 @@ async def _image(ctx: Context, request: Any) -> Any:
     return row
 
 
-def _interface_parameters(request: Any) -> Mapping[str, Any]:
+def _interface_parameters(request: Any, count: int) -> Mapping[str, Any]:
     given = request.get("NetworkInterfaces") or []
     if len(given) > 1:
         raise InvalidParameterValue("This cloud gives an instance one network interface.", code="Unsupported")
@@ -140,6 +151,15 @@ def _interface_parameters(request: Any) -> Mapping[str, Any]:
             if request.get("SubnetId")
             else "Network interfaces and an instance-level security groups may not be specified on the same request"
         )
+    if given and given[0].get("NetworkInterfaceId"):
+        if count > 1:
+            raise InvalidParameterCombination(
+                "Network interface IDs may not be specified when launching multiple instances."
+            )
+        if given[0].get("SubnetId") or given[0].get("Groups"):
+            raise InvalidParameterCombination(
+                "A network interface may not specify a network interface ID and a subnet or security groups."
+            )
     return dict(given[0]) if given else {}
 
 
@@ -149,10 +169,7 @@ async def _subnet(ctx: Context, request: Any, nic: Mapping[str, Any]) -> Any:
     if nic.get("NetworkInterfaceId"):
         return await _subnet_of_interface(ctx, nic["NetworkInterfaceId"])
     if id:
-        SUBNET.check([id])
-        row = await networks.one(ctx, SUBNET.table, id)
-        if row is None:
-            raise SUBNET.missing([id])
+        row = await _locked_subnet(ctx, id)
         if zone and zone != row["zone"]:
             raise InvalidParameterValue("The availability zone of the subnet differs from the one in the placement.")
         return row
@@ -162,7 +179,16 @@ async def _subnet(ctx: Context, request: Any, nic: Mapping[str, Any]) -> Any:
     fitting = [row for row in subnets if zone in (None, row["zone"])]
     if not fitting:
         raise InvalidParameterValue(f"Invalid availability zone: [{zone}]")
-    return fitting[0]
+    return await _locked_subnet(ctx, fitting[0]["id"])
+
+
+async def _locked_subnet(ctx: Context, id: str) -> Any:
+    """A subnet; its lock puts those in order who take addresses from it."""
+    SUBNET.check([id])
+    row = await networks.lock(ctx, SUBNET.table, id, "NO KEY UPDATE")
+    if row is None:
+        raise SUBNET.missing([id])
+    return row
 
 
 async def _subnet_of_interface(ctx: Context, id: str) -> Any:
@@ -179,6 +205,7 @@ async def _groups(ctx: Context, request: Any, nic: Mapping[str, Any], vpc: str) 
     ids = list(request.get("SecurityGroupIds") or nic.get("Groups") or ())
     names = list(request.get("SecurityGroups") or ())
     if ids:
+        GROUP.check(ids)
         rows = await ctx.db.fetch(_GROUPS_BY_ID, ctx.account_id, ctx.region, ids)
         if lacking := set(ids) - {row["id"] for row in rows}:
             raise GROUP.missing(lacking)
@@ -282,13 +309,21 @@ def _columns(request: Any) -> dict[str, Any]:
 
 async def launch(ctx: Context, plan: Plan) -> list[str]:
     """Write the rows of every instance and wake their reconcilers. Answers the ids in launch order."""
-    reservation = resource_id("r")
-    ids = [await _launch_one(ctx, plan, reservation, index) for index in range(plan.count)]
+    reservation, ids = resource_id("r"), []
+    addresses = iter(()) if plan.interface else await interfaces.candidates(ctx, plan.subnet, plan.address)
+    for index in range(plan.count):
+        try:
+            interface = plan.interface or await interfaces.create(ctx, plan.subnet, plan.groups, addresses)
+        except InsufficientFreeAddressesInSubnet:
+            if index < plan.least:
+                raise
+            break
+        ids.append(await _launch_one(ctx, plan, reservation, index, interface))
     await tagging.create(ctx, INSTANCE, ids, plan.tags["instance"])
     return ids
 
 
-async def _launch_one(ctx: Context, plan: Plan, reservation: str, index: int) -> str:
+async def _launch_one(ctx: Context, plan: Plan, reservation: str, index: int, interface: str) -> str:
     id = resource_id("i")
     await ctx.db.insert(
         "ec2_instances",
@@ -313,16 +348,14 @@ async def _launch_one(ctx: Context, plan: Plan, reservation: str, index: int) ->
         public_wanted=plan.public,
         **plan.columns,
     )
-    await _attach_interface(ctx, plan, id)
+    await _attach_interface(ctx, plan, id, interface)
     await _create_volumes(ctx, plan, id)
     await ctx.wake(WORK, id)
     return id
 
 
-async def _attach_interface(ctx: Context, plan: Plan, instance: str) -> None:
-    own = plan.interface is None
-    interface = plan.interface or await interfaces.create(ctx, plan.subnet, plan.groups, address=plan.address)
-    await interfaces.attach(ctx, interface, instance, 0, delete_on_termination=own)
+async def _attach_interface(ctx: Context, plan: Plan, instance: str, interface: str) -> None:
+    await interfaces.attach(ctx, interface, instance, 0, delete_on_termination=plan.delete_interface)
     await tagging.create(ctx, INTERFACE, [interface], plan.tags["network-interface"])
     if plan.public:
         await interfaces.lend_public_address(ctx, interface, ctx.cloud.public_range)

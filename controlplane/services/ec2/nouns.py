@@ -20,6 +20,7 @@ class Noun:
     words: str
     table: str
     key: str = "id"
+    malformed: str = ""
 
     def missing(self, ids: Iterable[str]) -> AwsError:
         """What AWS says of ids that do not exist (or belong to somebody else)."""
@@ -33,14 +34,21 @@ class Noun:
         for id in ids:
             if not re.fullmatch(rf"{self.prefix}-[0-9a-f]{{8,17}}", id):
                 words = f'Invalid id: "{id}" (expecting "{self.prefix}-...")'
-                raise AwsError(words, code=f"{self.code}.Malformed")
+                raise AwsError(words, code=self.malformed or f"{self.code}.Malformed")
 
 
 INSTANCE = Noun("i", "instance", "InvalidInstanceID", "instance ID", "ec2_instances")
 IMAGE = Noun("ami", "image", "InvalidAMIID", "image id", "ec2_images")
 VPC = Noun("vpc", "vpc", "InvalidVpcID", "vpc ID", "ec2_vpcs")
 SUBNET = Noun("subnet", "subnet", "InvalidSubnetID", "subnet ID", "ec2_subnets")
-GROUP = Noun("sg", "security-group", "InvalidGroup", "security group", "ec2_security_groups")
+GROUP = Noun(
+    "sg",
+    "security-group",
+    "InvalidGroup",
+    "security group",
+    "ec2_security_groups",
+    malformed="InvalidGroupId.Malformed",
+)
 INTERFACE = Noun(
     "eni", "network-interface", "InvalidNetworkInterfaceID", "networkInterface ID", "ec2_network_interfaces"
 )

@@ -10,7 +10,7 @@ from controlplane.fleet import consoles, desired, observed, placement
 from controlplane.services.ec2 import interfaces, machines, tagging, topology
 from controlplane.services.ec2.catalog import TYPES
 from controlplane.services.ec2.queries import instances as queries
-from controlplane.work.reconciler import Again, Outcome, Run, reconciler
+from controlplane.work.reconciler import GONE, Again, Outcome, Run, reconciler
 from controlplane.work.wake import wake
 
 INSTANCE = "ec2.instance"
@@ -45,24 +45,42 @@ async def reconcile_vpc(run: Run, key: str) -> Outcome:
 
 @reconciler(INSTANCE)
 async def reconcile_instance(run: Run, key: str) -> Outcome:
-    """Take an instance one step nearer to its goal."""
+    """Take an instance one step nearer to its goal.
+
+    Three transactions, so that none holds two of an instance, a VPC and a host's capacity in an order in which another
+    wants them: capacity, then the network that the machine's port is in, then the machine.
+    """
     async with run.step() as db:
         row = await queries.lock_instance(db, key)
         if row is None:
             return None
-        step = {"running": _run, "stopped": _stop, "terminated": _terminate}[row["goal"]]
-        return await step(db, row)
+        if row["goal"] != "running":
+            return await (_stop if row["goal"] == "stopped" else _terminate)(db, row)
+        if (refused := await _hold_capacity(db, row)) is not None:
+            return refused
+    async with run.step() as db:
+        await topology.publish(db, row["vpc_id"])
+    async with run.step() as db:
+        row = await queries.lock_instance(db, key)
+        # Whoever changed the goal meanwhile has woken this key again.
+        return await _run(db, row) if row is not None and row["goal"] == "running" else Again(0)
 
 
-async def _run(db: Unit, row: Any) -> Outcome:
-    host = row["host_id"] or await _find_host(db, row)
-    if host is None:
+async def _hold_capacity(db: Unit, row: Any) -> Outcome:
+    """Find a host for a new instance, or make its host hold a stopped one again. None when it has its place."""
+    if row["host_id"] is None:
+        if await _find_host(db, row) is not None:
+            return None
         if _launching_since(row) < HOST_PATIENCE and not await placement.all_hosts_up(db):
             return Again(_LOOK_AGAIN_SECONDS)
         return await _give_up(db, row, "Server.InsufficientInstanceCapacity", "No host has room for this instance.")
-    if row["host_id"] and row["state"] == "pending" and not await placement.unpark(db, row["id"], _ask(row)):
+    if row["state"] == "pending" and not await placement.unpark(db, row["id"], _ask(row)):
         return await _stay_stopped(db, row)
-    await topology.publish(db, row["vpc_id"])
+    return None
+
+
+async def _run(db: Unit, row: Any) -> Outcome:
+    host = row["host_id"]
     await _put_machine(db, host, row)
     report = await observed.report_of(db, row["id"], host)
     if report is None or not await desired.settled(db, host, "machine", row["id"]):
@@ -118,7 +136,8 @@ async def _give_up(db: Unit, row: Any, code: str, message: str) -> Outcome:
         reason_message=f"{code}: {message}",
         transition_reason=code,
     )
-    return await _terminate(db, await queries.lock_instance(db, row["id"]))
+    outcome = await _terminate(db, await queries.lock_instance(db, row["id"]))
+    return outcome or GONE
 
 
 async def _stay_stopped(db: Unit, row: Any) -> Outcome:
@@ -131,7 +150,8 @@ async def _stay_stopped(db: Unit, row: Any) -> Outcome:
         reason_code=code,
         reason_message=f"{code}: The host that holds this instance's disk has no room for it now.",
     )
-    return None
+    await _return_public_addresses(db, row)
+    return GONE
 
 
 async def _shut_down_from_inside(db: Unit, row: Any, told: str | None) -> Outcome:
@@ -159,10 +179,14 @@ async def _stop(db: Unit, row: Any) -> Outcome:
             return Again(_WATCH_SECONDS)
         await placement.park(db, row["id"])
     await queries.set_state(db, row["id"], "stopped", networked=False, stopped_at=datetime.now(UTC))
+    await _return_public_addresses(db, row)
+    return None
+
+
+async def _return_public_addresses(db: Unit, row: Any) -> None:
     for port in await queries.interfaces_of(db, [row["id"]]):
         await interfaces.return_public_address(db, port["id"])
-    await topology.publish(db, row["vpc_id"])
-    return None
+    await wake(db, VPC, row["vpc_id"])
 
 
 async def _terminate(db: Unit, row: Any) -> Outcome:
@@ -182,7 +206,7 @@ async def _terminate(db: Unit, row: Any) -> Outcome:
     gone = [volume["id"] for volume in await db.fetch(_DELETE_VOLUMES, row["id"])]
     await tagging.forget(db, gone)
     await db.execute(_DETACH_VOLUMES, row["id"])
-    await topology.publish(db, row["vpc_id"])
+    await wake(db, VPC, row["vpc_id"])
     return Again(SHOWN_AFTER_TERMINATION.total_seconds())
 
 

@@ -65,8 +65,8 @@ def request_tags(tags: Mapping[str, str]) -> dict[str, str | Sequence[str]]:
 
 
 def resource_arn(ctx: Context, noun: Noun, id: str) -> str:
-    """The ARN of a resource of the caller's account and region."""
-    return arn("ec2", ctx.region, ctx.account_id, f"{noun.resource}/{id}")
+    """The ARN of a resource of the caller's account and region; those of images name no account."""
+    return arn("ec2", ctx.region, "" if noun.resource == "image" else ctx.account_id, f"{noun.resource}/{id}")
 
 
 async def put(ctx: Context, ids: Iterable[str], tags: Mapping[str, str]) -> None:

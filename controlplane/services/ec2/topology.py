@@ -15,7 +15,8 @@ from controlplane.services.ec2.queries.networks import associations_of, routes_o
 LIVE = ("pending", "running", "stopping", "shutting-down")
 """States in which an instance's port exists on its host."""
 
-_LOCK = "SELECT * FROM ec2_vpcs WHERE id = $1 FOR UPDATE"
+# NO KEY, so that launches, which refer to the VPC, need not wait.
+_LOCK = "SELECT * FROM ec2_vpcs WHERE id = $1 FOR NO KEY UPDATE"
 _SUBNETS = "SELECT * FROM ec2_subnets WHERE vpc_id = $1 ORDER BY id"
 _TABLES = "SELECT * FROM ec2_route_tables WHERE vpc_id = $1 ORDER BY id"
 _GROUPS = "SELECT id, name FROM ec2_security_groups WHERE vpc_id = $1 ORDER BY id"
@@ -31,21 +32,23 @@ _ATTACHED_GATEWAYS = "SELECT id FROM ec2_internet_gateways WHERE vpc_id = $1"
 
 
 async def publish(db: Unit, vpc: str) -> None:
-    """Make the hosts have the VPC as it is now. The row lock puts concurrent publications in order."""
+    """Make the hosts have the VPC as it is now. The row lock puts concurrent publications in order.
+
+    Locks the VPC, then hosts by id; whoever calls this holds neither an instance nor a host.
+    """
     row = await db.fetchrow(_LOCK, vpc)
     ports = await db.fetch(_PORTS, vpc)
     by_host: dict[str, list[Any]] = defaultdict(list)
     for port in ports:
         if port["host_id"] and port["instance_state"] in LIVE:
             by_host[port["host_id"]].append(port)
-    for host in set(await desired.hosts_with(db, "vpc", vpc)) - set(by_host):
-        await desired.remove(db, host, "vpc", vpc)
-    if row is None or not by_host:
-        return
-    shared = await _shared_parts(db, row, ports)
-    for host, own in by_host.items():
+    shared = await _shared_parts(db, row, ports) if by_host else {}
+    for host in sorted({*await desired.hosts_with(db, "vpc", vpc), *by_host}):
+        if host not in by_host:
+            await desired.remove(db, host, "vpc", vpc)
+            continue
         remote = [port for other, found in by_host.items() if other != host for port in found]
-        await desired.put(db, host, _document(row, shared, own, remote))
+        await desired.put(db, host, _document(row, shared, by_host[host], remote))
 
 
 async def _shared_parts(db: Unit, vpc: Any, ports: Sequence[Any]) -> dict[str, Any]:

@@ -8,14 +8,13 @@ from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.ids import resource_id
 from controlplane.core.operation import ANY, Resource, operation
-from controlplane.services.ec2 import addressing, describing, tagging
+from controlplane.services.ec2 import addressing, describing, permissions, tagging
 from controlplane.services.ec2.describing import column
 from controlplane.services.ec2.errors import MissingParameter, ResourceAlreadyAssociated
 from controlplane.services.ec2.nouns import ADDRESS, INSTANCE, INTERFACE
 from controlplane.services.ec2.queries import instances as instance_queries
 from controlplane.services.ec2.queries import networks
 from controlplane.services.ec2.reconcilers import VPC as WORK
-from controlplane.services.ec2.shapes import public_name
 
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import (
@@ -36,7 +35,19 @@ _TIE = """
 UPDATE ec2_public_addresses SET network_interface_id = $2, association_id = $3 WHERE allocation_id = $1
 """
 _LENT = "DELETE FROM ec2_public_addresses WHERE network_interface_id = $1 AND allocation_id IS NULL"
-_HELD = "SELECT allocation_id FROM ec2_public_addresses WHERE network_interface_id = $1 AND allocation_id IS NOT NULL"
+_UNTIE_INTERFACE = """
+UPDATE ec2_public_addresses SET network_interface_id = NULL, association_id = NULL
+WHERE network_interface_id = $1 AND allocation_id IS NOT NULL
+"""
+_LOCK = """
+SELECT * FROM ec2_public_addresses
+WHERE account_id = $1 AND region = $2 AND allocation_id IS NOT NULL AND {key} = $3 FOR UPDATE
+"""
+_REACHABLE = "SELECT true FROM ec2_internet_gateways WHERE vpc_id = $1"
+_NAMED = """
+SELECT allocation_id FROM ec2_public_addresses WHERE account_id = $1 AND region = $2 AND allocation_id IS NOT NULL
+AND (allocation_id = $3 OR association_id = $4 OR address = $5)
+"""
 FILTERS: dict[str, describing.Extract] = {
     "allocation-id": column("allocation_id"),
     "association-id": column("association_id"),
@@ -51,12 +62,20 @@ FILTERS: dict[str, describing.Extract] = {
 
 
 async def on_address(ctx: Context, request: Any) -> list[Resource]:
-    """The allocation that a request names, or any."""
-    id = request.get("AllocationId") or "*"
-    return [Resource(tagging.resource_arn(ctx, ADDRESS, id), tags=(await tagging.of(ctx, [id])).get(id, {}))]
+    """The allocation that a request names by its id, its association or its address."""
+    names = [request.get(name) for name in ("AllocationId", "AssociationId", "PublicIp")]
+    row = await ctx.db.fetchrow(_NAMED, ctx.account_id, ctx.region, *names)
+    return await permissions.of(ctx, ADDRESS, [row["allocation_id"]] if row else [])
 
 
-@operation("AllocateAddress", on=on_address)
+async def on_target(ctx: Context, request: Any) -> list[Resource]:
+    """The interface or instance that an address is to be tied to."""
+    if id := request.get("NetworkInterfaceId"):
+        return await permissions.of(ctx, INTERFACE, [id])
+    return await permissions.of(ctx, INSTANCE, [request["InstanceId"]]) if request.get("InstanceId") else []
+
+
+@operation("AllocateAddress", on=permissions.new(ADDRESS))
 async def allocate_address(ctx: Context, request: AllocateAddressRequestTypeDef) -> dict[str, Any]:
     """Take a public address for the account. Raises InsufficientAddressCapacity."""
     tags = tagging.requested(request, ADDRESS)
@@ -93,7 +112,6 @@ def _shape(row: Any) -> dict[str, Any]:
         "Domain": "vpc",
         "PublicIpv4Pool": "amazon",
         "NetworkBorderGroup": row["region"],
-        "PublicDnsName": public_name(row["address"], row["region"]),
         "AssociationId": row["association_id"],
         "NetworkInterfaceId": row["network_interface_id"],
         "NetworkInterfaceOwnerId": row["interface_owner"],
@@ -104,70 +122,81 @@ def _shape(row: Any) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-async def _find(ctx: Context, request: Any) -> Any:
-    """The address that a request names by allocation, association or address."""
-    rows = await ctx.db.fetch(_LIST, ctx.account_id, ctx.region)
+async def _locked(ctx: Context, request: Any) -> Any:
+    """The address that a request names by allocation, association or address, locked."""
     for member, key, code, words in (
         ("AllocationId", "allocation_id", "InvalidAllocationID.NotFound", "The allocation ID '{}' does not exist"),
         ("AssociationId", "association_id", "InvalidAssociationID.NotFound", "The association ID '{}' does not exist"),
         ("PublicIp", "address", "InvalidAddress.NotFound", "Address '{}' not found."),
     ):
         if value := request.get(member):
-            for row in rows:
-                if row[key] == value:
-                    return row
-            raise AwsError(words.format(value), code=code)
+            row = await ctx.db.fetchrow(_LOCK.format(key=key), ctx.account_id, ctx.region, value)
+            if row is None:
+                raise AwsError(words.format(value), code=code)
+            return row
     raise MissingParameter("Either public IP or allocation id must be specified")
 
 
-@operation("AssociateAddress", on=on_address)
+@operation("AssociateAddress", on=permissions.several(on_address, on_target))
 async def associate_address(ctx: Context, request: AssociateAddressRequestTypeDef) -> dict[str, Any]:
     """Tie an address to an instance or interface, in place of a lent one. Raises Resource.AlreadyAssociated."""
-    address, interface = await _find(ctx, request), await _interface(ctx, request)
-    if address["network_interface_id"] not in (None, interface["id"]) and not request.get("AllowReassociation", True):
+    interface, address = await _locked_interface(ctx, request), await _locked(ctx, request)
+    moved = address["network_interface_id"] not in (None, interface["id"])
+    if moved and not request.get("AllowReassociation", True):
         raise ResourceAlreadyAssociated(
             f"resource {address['allocation_id']} is already associated with {address['association_id']}"
         )
-    held = await ctx.db.fetchval(_HELD, interface["id"])
-    if held not in (None, address["allocation_id"]):
-        await ctx.db.execute(_TIE, held, None, None)
+    if address["network_interface_id"] == interface["id"]:
+        return {"AssociationId": address["association_id"]}
+    await ctx.db.execute(_UNTIE_INTERFACE, interface["id"])
     await ctx.db.execute(_LENT, interface["id"])
+    if not await ctx.db.fetchval(_REACHABLE, interface["vpc_id"]):
+        raise AwsError(
+            f"Network {interface['vpc_id']} is not attached to any internet gateway", code="Gateway.NotAttached"
+        )
     association = resource_id("eipassoc")
     await ctx.db.execute(_TIE, address["allocation_id"], interface["id"], association)
-    for vpc in {interface["vpc_id"], address["vpc_id"]} - {None}:
-        await ctx.wake(WORK, vpc)
+    await _wake(ctx, address["network_interface_id"])
+    await _wake(ctx, interface["id"])
     return {"AssociationId": association}
 
 
-async def _interface(ctx: Context, request: Any) -> Any:
-    if id := request.get("NetworkInterfaceId"):
-        INTERFACE.check([id])
-        row = await networks.one(ctx, INTERFACE.table, id)
-        if row is None:
-            raise INTERFACE.missing([id])
-        return row
-    if instance := request.get("InstanceId"):
+async def _wake(ctx: Context, interface: str | None) -> None:
+    vpc = await ctx.db.fetchval("SELECT vpc_id FROM ec2_network_interfaces WHERE id = $1", interface)
+    if vpc:
+        await ctx.wake(WORK, vpc)
+
+
+async def _locked_interface(ctx: Context, request: Any) -> Any:
+    """The interface to tie to. Locked before the address, as everywhere."""
+    id = request.get("NetworkInterfaceId")
+    if instance := not id and request.get("InstanceId"):
         INSTANCE.check([instance])
         found = await instance_queries.interfaces_of(ctx.db, [instance])
-        if not found or found[0]["account_id"] != ctx.account_id or found[0]["region"] != ctx.region:
+        if not found or (found[0]["account_id"], found[0]["region"]) != (ctx.account_id, ctx.region):
             raise INSTANCE.missing([instance])
-        return found[0]
-    raise MissingParameter("Either instance ID or network interface id must be specified")
+        id = found[0]["id"]
+    if not id:
+        raise MissingParameter("Either instance ID or network interface id must be specified")
+    INTERFACE.check([id])
+    row = await networks.lock(ctx, INTERFACE.table, id)
+    if row is None:
+        raise INSTANCE.missing([instance]) if instance else INTERFACE.missing([id])
+    return row
 
 
 @operation("DisassociateAddress", on=on_address)
 async def disassociate_address(ctx: Context, request: DisassociateAddressRequestTypeDef) -> None:
     """Untie an address. Raises InvalidAssociationID.NotFound."""
-    address = await _find(ctx, request)
+    address = await _locked(ctx, request)
     await ctx.db.execute(_TIE, address["allocation_id"], None, None)
-    if address["vpc_id"]:
-        await ctx.wake(WORK, address["vpc_id"])
+    await _wake(ctx, address["network_interface_id"])
 
 
 @operation("ReleaseAddress", on=on_address)
 async def release_address(ctx: Context, request: ReleaseAddressRequestTypeDef) -> None:
     """Give an address back. Raises InvalidIPAddress.InUse while it is associated."""
-    address = await _find(ctx, request)
+    address = await _locked(ctx, request)
     if address["network_interface_id"]:
         raise AwsError(f"Address {address['address']} is in use.", code="InvalidIPAddress.InUse")
     await ctx.db.execute("DELETE FROM ec2_public_addresses WHERE address = $1", address["address"])

@@ -15,7 +15,7 @@ from controlplane.services.ec2.errors import (
     InvalidParameterCombination,
     InvalidParameterValue,
 )
-from controlplane.services.ec2.nouns import INSTANCE
+from controlplane.services.ec2.nouns import GROUP, INSTANCE
 from controlplane.services.ec2.queries import instances as queries
 from controlplane.services.ec2.reconcilers import INSTANCE as WORK
 from controlplane.services.ec2.reconcilers import VPC as VPC_WORK
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 on_instance = permissions.named(INSTANCE, "InstanceId")
 
-_GROUPS = "SELECT id FROM ec2_security_groups WHERE id = ANY($1) AND vpc_id = $2"
+_GROUPS = "SELECT id FROM ec2_security_groups WHERE id = ANY($1) AND vpc_id = $2 ORDER BY id FOR KEY SHARE"
 _SET_GROUPS = "UPDATE ec2_network_interfaces SET group_ids = $2 WHERE instance_id = $1 AND device_index = 0"
 _SET_CHECK = "UPDATE ec2_network_interfaces SET source_dest_check = $2 WHERE instance_id = $1"
 
@@ -39,6 +39,13 @@ _SET_CHECK = "UPDATE ec2_network_interfaces SET source_dest_check = $2 WHERE ins
 async def _one(ctx: Context, id: str) -> Any:
     INSTANCE.check([id])
     rows = await queries.list_instances(ctx, [id])
+    describing.require(INSTANCE, [id], rows)
+    return rows[0]
+
+
+async def _locked(ctx: Context, id: str) -> Any:
+    INSTANCE.check([id])
+    rows = await queries.lock_instances(ctx, [id])
     describing.require(INSTANCE, [id], rows)
     return rows[0]
 
@@ -85,7 +92,7 @@ def _value(request: Any, member: str, attribute: str) -> Any:
 @operation("ModifyInstanceAttribute", on=on_instance)
 async def modify_instance_attribute(ctx: Context, request: ModifyInstanceAttributeRequestTypeDef) -> None:
     """Change one attribute; the type and the user data only while the instance is stopped."""
-    row = await _one(ctx, request["InstanceId"])
+    row = await _locked(ctx, request["InstanceId"])
     if (protected := _value(request, "DisableApiTermination", "disableApiTermination")) is not None:
         await _set(ctx, row, protected=_boolean(protected))
     elif (stop := _value(request, "DisableApiStop", "disableApiStop")) is not None:
@@ -122,7 +129,7 @@ def _user_data(value: Any) -> bytes | None:
 
 
 async def _set(ctx: Context, row: Any, **columns: Any) -> None:
-    await queries.set_state(ctx.db, row["id"], row["state"], **columns)
+    await queries.set_columns(ctx.db, row["id"], **columns)
 
 
 def _require_stopped(row: Any) -> None:
@@ -138,6 +145,8 @@ async def _set_type(ctx: Context, row: Any, type: str) -> None:
 
 
 async def _set_groups(ctx: Context, row: Any, groups: list[str]) -> None:
+    groups = list(dict.fromkeys(groups))
+    GROUP.check(groups)
     found = {item["id"] for item in await ctx.db.fetch(_GROUPS, groups, row["vpc_id"])}
     if lacking := set(groups) - found:
         raise InvalidGroupNotFound(f"The security group '{sorted(lacking)[0]}' does not exist")
@@ -162,7 +171,7 @@ async def modify_instance_metadata_options(
     ctx: Context, request: ModifyInstanceMetadataOptionsRequestTypeDef
 ) -> dict[str, Any]:
     """Change how the instance reaches its metadata; in force within a second or two."""
-    row = await _one(ctx, request["InstanceId"])
+    row = await _locked(ctx, request["InstanceId"])
     given = {key: value for key, value in request.items() if key in shapes.METADATA_DEFAULTS and key != "State"}
     await _set(ctx, row, metadata_options={**row["metadata_options"], **given})
     await ctx.wake(WORK, row["id"])

@@ -65,8 +65,8 @@ async def start_instances(ctx: Context, request: StartInstancesRequestTypeDef) -
 
 
 _START = """
-UPDATE ec2_instances SET goal = 'running', state = 'pending', launched_at = now(), transition_reason = '',
-    reason_code = NULL, reason_message = NULL WHERE id = $1
+UPDATE ec2_instances SET goal = 'running', state = 'pending', boots = boots + 1, launched_at = now(),
+    transition_reason = '', reason_code = NULL, reason_message = NULL WHERE id = $1
 """
 _END = """
 UPDATE ec2_instances SET goal = $2, state = $3, reason_code = $4, reason_message = $5,

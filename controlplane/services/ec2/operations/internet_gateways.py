@@ -70,9 +70,9 @@ def _shape(row: Any) -> dict[str, Any]:
     }
 
 
-async def _gateway(ctx: Context, id: str) -> Any:
+async def _locked_gateway(ctx: Context, id: str) -> Any:
     GATEWAY.check([id])
-    row = await networks.one(ctx, GATEWAY.table, id)
+    row = await networks.lock(ctx, GATEWAY.table, id)
     if row is None:
         raise GATEWAY.missing([id])
     return row
@@ -81,7 +81,7 @@ async def _gateway(ctx: Context, id: str) -> Any:
 @operation("AttachInternetGateway", on=permissions.several(on_gateway, permissions.named(VPC, "VpcId")))
 async def attach_internet_gateway(ctx: Context, request: AttachInternetGatewayRequestTypeDef) -> None:
     """Attach a gateway to a VPC that has none. Raises Resource.AlreadyAssociated."""
-    gateway, vpc = await _gateway(ctx, request["InternetGatewayId"]), await locked(ctx, request["VpcId"])
+    gateway, vpc = await _locked_gateway(ctx, request["InternetGatewayId"]), await locked(ctx, request["VpcId"])
     if gateway["vpc_id"]:
         raise ResourceAlreadyAssociated(f"resource {gateway['id']} is already attached to network {gateway['vpc_id']}")
     if await ctx.db.fetchval(_TAKEN, vpc["id"]):
@@ -93,7 +93,7 @@ async def attach_internet_gateway(ctx: Context, request: AttachInternetGatewayRe
 @operation("DetachInternetGateway", on=permissions.several(on_gateway, permissions.named(VPC, "VpcId")))
 async def detach_internet_gateway(ctx: Context, request: DetachInternetGatewayRequestTypeDef) -> None:
     """Detach a gateway. Raises Gateway.NotAttached, DependencyViolation while public addresses are in use."""
-    gateway, vpc = await _gateway(ctx, request["InternetGatewayId"]), await locked(ctx, request["VpcId"])
+    gateway, vpc = await _locked_gateway(ctx, request["InternetGatewayId"]), await locked(ctx, request["VpcId"])
     if gateway["vpc_id"] != vpc["id"]:
         raise AwsError(f"resource {gateway['id']} is not attached to network {vpc['id']}", code="Gateway.NotAttached")
     if await ctx.db.fetchval(_MAPPED, vpc["id"]):
@@ -108,7 +108,7 @@ async def detach_internet_gateway(ctx: Context, request: DetachInternetGatewayRe
 @operation("DeleteInternetGateway", on=on_gateway)
 async def delete_internet_gateway(ctx: Context, request: DeleteInternetGatewayRequestTypeDef) -> None:
     """Delete a gateway that is attached to nothing. Raises DependencyViolation."""
-    gateway = await _gateway(ctx, request["InternetGatewayId"])
+    gateway = await _locked_gateway(ctx, request["InternetGatewayId"])
     if gateway["vpc_id"]:
         raise DependencyViolation(f"The internetGateway '{gateway['id']}' has dependencies and cannot be deleted.")
     await ctx.db.execute("DELETE FROM ec2_internet_gateways WHERE id = $1", gateway["id"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from controlplane.core.context import Context
 from controlplane.core.ids import resource_id
 from controlplane.core.operation import ANY, Resource, operation
-from controlplane.services.ec2 import describing, keys, tagging
+from controlplane.services.ec2 import describing, keys, permissions, tagging
 from controlplane.services.ec2.describing import column
 from controlplane.services.ec2.errors import (
     InvalidKeyPairDuplicate,
@@ -31,6 +32,7 @@ _INSERT = """
 INSERT INTO ec2_key_pairs (id, account_id, region, name, type, fingerprint, public_key)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (account_id, region, name) DO NOTHING RETURNING id
 """
+_FIND = "SELECT id, name FROM ec2_key_pairs WHERE account_id = $1 AND region = $2 AND (name = $3 OR id = $4)"
 _DELETE = """
 DELETE FROM ec2_key_pairs WHERE account_id = $1 AND region = $2 AND (name = $3 OR id = $4) RETURNING id
 """
@@ -42,10 +44,16 @@ FILTERS: dict[str, describing.Extract] = {
 
 
 async def on_key(ctx: Context, request: Any) -> list[Resource]:
-    """The key pair that a request names or makes."""
-    name = request.get("KeyName") or request.get("KeyPairId") or "*"
-    tags = tagging.request_tags(tagging.requested(request, KEY_PAIR))
-    return [Resource(tagging.resource_arn(ctx, KEY_PAIR, name), conditions={"ec2:KeyPairName": name, **tags})]
+    """The key pair that a request names, by name or by id, or makes."""
+    carried = tagging.request_tags(tagging.requested(request, KEY_PAIR))
+    name, id = request.get("KeyName"), request.get("KeyPairId")
+    row = await ctx.db.fetchrow(_FIND, ctx.account_id, ctx.region, name, id)
+    if row is not None:
+        name, (resource,) = row["name"], await permissions.of(ctx, KEY_PAIR, [row["id"]])
+    else:
+        name = name or id or "*"
+        resource = Resource(tagging.resource_arn(ctx, KEY_PAIR, name))
+    return [replace(resource, conditions={"ec2:KeyPairName": name, **carried})]
 
 
 @operation("CreateKeyPair", on=on_key)

@@ -29,7 +29,7 @@ SELECT n.*, p.address AS public_address, p.allocation_id, p.association_id, p.ac
 FROM ec2_network_interfaces n LEFT JOIN ec2_public_addresses p ON p.network_interface_id = n.id
 WHERE n.account_id = $1 AND n.region = $2 AND ($3::text[] IS NULL OR n.id = ANY($3)) ORDER BY n.created_at, n.id
 """
-_GROUPS = "SELECT id FROM ec2_security_groups WHERE id = ANY($1) AND vpc_id = $2"
+_GROUPS = "SELECT id FROM ec2_security_groups WHERE id = ANY($1) AND vpc_id = $2 ORDER BY id FOR KEY SHARE"
 FILTERS: dict[str, describing.Extract] = {
     "network-interface-id": column("id"),
     "vpc-id": column("vpc_id"),
@@ -80,18 +80,13 @@ async def _checked_groups(ctx: Context, given: Any, vpc: str) -> list[str]:
 async def create_network_interface(ctx: Context, request: CreateNetworkInterfaceRequestTypeDef) -> dict[str, Any]:
     """Create an interface with one address. Raises InvalidIPAddress.InUse."""
     SUBNET.check([request["SubnetId"]])
-    subnet = await networks.one(ctx, SUBNET.table, request["SubnetId"])
+    subnet = await networks.lock(ctx, SUBNET.table, request["SubnetId"], "NO KEY UPDATE")
     if subnet is None:
         raise SUBNET.missing([request["SubnetId"]])
     groups = await _checked_groups(ctx, request.get("Groups"), subnet["vpc_id"])
     tags = tagging.requested(request, INTERFACE)
-    id = await interfaces.create(
-        ctx,
-        subnet,
-        groups,
-        address=request.get("PrivateIpAddress"),
-        description=request.get("Description") or "",
-    )
+    addresses = await interfaces.candidates(ctx, subnet, request.get("PrivateIpAddress"))
+    id = await interfaces.create(ctx, subnet, groups, addresses, description=request.get("Description") or "")
     await tagging.create(ctx, INTERFACE, [id], tags)
     return {"NetworkInterface": (await _shown(ctx, await _rows(ctx, [id])))[0]}
 
@@ -131,9 +126,9 @@ def _shape(row: Any, group_names: dict[str, str]) -> dict[str, Any]:
     }
 
 
-async def _one(ctx: Context, id: str) -> Any:
+async def _locked(ctx: Context, id: str) -> Any:
     INTERFACE.check([id])
-    row = await networks.one(ctx, INTERFACE.table, id)
+    row = await networks.lock(ctx, INTERFACE.table, id)
     if row is None:
         raise INTERFACE.missing([id])
     return row
@@ -144,7 +139,7 @@ async def modify_network_interface_attribute(
     ctx: Context, request: ModifyNetworkInterfaceAttributeRequestTypeDef
 ) -> None:
     """Change the description, the groups or the source/destination check."""
-    row = await _one(ctx, request["NetworkInterfaceId"])
+    row = await _locked(ctx, request["NetworkInterfaceId"])
     if "Groups" in request:
         groups = await _checked_groups(ctx, request["Groups"], row["vpc_id"])
         await _set(ctx, row, "group_ids", groups)
@@ -167,7 +162,7 @@ async def _set(ctx: Context, row: Any, column: str, value: Any) -> None:
 @operation("DeleteNetworkInterface", on=on_interface)
 async def delete_network_interface(ctx: Context, request: DeleteNetworkInterfaceRequestTypeDef) -> None:
     """Delete an interface that is attached to nothing. Raises InvalidNetworkInterface.InUse."""
-    row = await _one(ctx, request["NetworkInterfaceId"])
+    row = await _locked(ctx, request["NetworkInterfaceId"])
     if row["instance_id"]:
         raise InvalidParameterValue(
             f"Network interface '{row['id']}' is currently in use.", code="InvalidNetworkInterface.InUse"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.ids import resource_id
-from controlplane.core.operation import ANY, operation
+from controlplane.core.operation import ANY, Resource, operation
 from controlplane.services.ec2 import defaults, describing, permissions, tagging
 from controlplane.services.ec2.describing import column
 from controlplane.services.ec2.errors import DependencyViolation, InvalidParameterValue, MissingParameter
@@ -162,9 +162,9 @@ def _associations(row: Any, explicit: Any) -> list[dict[str, Any]]:
     ]
 
 
-async def _table(ctx: Context, id: str) -> Any:
+async def _locked_table(ctx: Context, id: str) -> Any:
     ROUTE_TABLE.check([id])
-    row = await networks.one(ctx, ROUTE_TABLE.table, id)
+    row = await networks.lock(ctx, ROUTE_TABLE.table, id)
     if row is None:
         raise ROUTE_TABLE.missing([id])
     return row
@@ -183,13 +183,20 @@ async def _target(ctx: Context, request: Any, vpc: str) -> tuple[str | None, str
         row = await networks.one(ctx, INTERFACE.table, interface)
         if row is None:
             raise INTERFACE.missing([interface])
+        _require_network(row, vpc)
         return None, interface, row["instance_id"]
     if instance := request.get("InstanceId"):
         found = await instance_queries.interfaces_of(ctx.db, [instance])
-        if not found or found[0]["account_id"] != ctx.account_id:
+        if not found or (found[0]["account_id"], found[0]["region"]) != (ctx.account_id, ctx.region):
             raise INSTANCE.missing([instance])
+        _require_network(found[0], vpc)
         return None, found[0]["id"], instance
     raise MissingParameter("The request must contain exactly one of gatewayId, networkInterfaceId, instanceId")
+
+
+def _require_network(interface: Any, vpc: str) -> None:
+    if interface["vpc_id"] != vpc:
+        raise InvalidParameterValue(f"route table and interface {interface['id']} belong to different networks")
 
 
 def _destination(request: Any) -> str:
@@ -207,7 +214,7 @@ def _destination(request: Any) -> str:
 @operation("CreateRoute", on=on_table)
 async def create_route(ctx: Context, request: CreateRouteRequestTypeDef) -> dict[str, Any]:
     """Add a route. Raises RouteAlreadyExists."""
-    table, cidr = await _table(ctx, request["RouteTableId"]), _destination(request)
+    table, cidr = await _locked_table(ctx, request["RouteTableId"]), _destination(request)
     target = await _target(ctx, request, table["vpc_id"])
     if not await ctx.db.fetchval(_INSERT_ROUTE, table["id"], cidr, *target):
         raise AwsError(f"The route identified by {cidr} already exists.", code="RouteAlreadyExists")
@@ -218,7 +225,7 @@ async def create_route(ctx: Context, request: CreateRouteRequestTypeDef) -> dict
 @operation("ReplaceRoute", on=on_table)
 async def replace_route(ctx: Context, request: ReplaceRouteRequestTypeDef) -> None:
     """Point a route elsewhere. Raises InvalidRoute.NotFound."""
-    table, cidr = await _table(ctx, request["RouteTableId"]), _destination(request)
+    table, cidr = await _locked_table(ctx, request["RouteTableId"]), _destination(request)
     target = await _target(ctx, request, table["vpc_id"])
     if not await ctx.db.fetchval(_REPLACE_ROUTE, table["id"], cidr, *target):
         raise _no_route(table, cidr)
@@ -228,7 +235,7 @@ async def replace_route(ctx: Context, request: ReplaceRouteRequestTypeDef) -> No
 @operation("DeleteRoute", on=on_table)
 async def delete_route(ctx: Context, request: DeleteRouteRequestTypeDef) -> None:
     """Take a route away. Raises InvalidRoute.NotFound."""
-    table, cidr = await _table(ctx, request["RouteTableId"]), _destination(request)
+    table, cidr = await _locked_table(ctx, request["RouteTableId"]), _destination(request)
     if not await ctx.db.fetchval(_DELETE_ROUTE, table["id"], cidr):
         raise _no_route(table, cidr)
     await ctx.wake(WORK, table["vpc_id"])
@@ -243,12 +250,12 @@ def _no_route(table: Any, cidr: str) -> AwsError:
 @operation("AssociateRouteTable", on=permissions.several(on_table, permissions.named(SUBNET, "SubnetId")))
 async def associate_route_table(ctx: Context, request: AssociateRouteTableRequestTypeDef) -> dict[str, Any]:
     """Have a subnet use a table. Raises Resource.AlreadyAssociated."""
-    table = await _table(ctx, request["RouteTableId"])
+    table = await _locked_table(ctx, request["RouteTableId"])
     subnet = request.get("SubnetId")
     if not subnet:
         raise MissingParameter("The request must contain the parameter subnetId")
     SUBNET.check([subnet])
-    row = await networks.one(ctx, SUBNET.table, subnet)
+    row = await networks.lock(ctx, SUBNET.table, subnet, "KEY SHARE")
     if row is None:
         raise SUBNET.missing([subnet])
     if row["vpc_id"] != table["vpc_id"]:
@@ -270,7 +277,18 @@ async def _association(ctx: Context, id: str) -> Any:
     return row
 
 
-@operation("DisassociateRouteTable", on=permissions.named(ROUTE_TABLE, "AssociationId"))
+async def on_association(ctx: Context, request: Any) -> list[Resource]:
+    """The table and, unless it is the main association, the subnet that an association ties."""
+    id = request["AssociationId"]
+    found = await ctx.db.fetchrow(_ASSOCIATION, id, ctx.account_id, ctx.region)
+    if found is None:
+        main = await ctx.db.fetchrow(_MAIN_ASSOCIATION, id, ctx.account_id, ctx.region)
+        return await permissions.of(ctx, ROUTE_TABLE, [main["id"]] if main else [])
+    tables = await permissions.of(ctx, ROUTE_TABLE, [found["route_table_id"]])
+    return [*tables, *await permissions.of(ctx, SUBNET, [found["subnet_id"]])]
+
+
+@operation("DisassociateRouteTable", on=on_association)
 async def disassociate_route_table(ctx: Context, request: DisassociateRouteTableRequestTypeDef) -> None:
     """Have a subnet use the main table again. Raises InvalidAssociationID.NotFound."""
     if await ctx.db.fetchval(_MAIN_ASSOCIATION, request["AssociationId"], ctx.account_id, ctx.region):
@@ -280,15 +298,17 @@ async def disassociate_route_table(ctx: Context, request: DisassociateRouteTable
     await ctx.wake(WORK, row["vpc_id"])
 
 
-@operation("ReplaceRouteTableAssociation", on=on_table)
+@operation("ReplaceRouteTableAssociation", on=permissions.several(on_table, on_association))
 async def replace_route_table_association(
     ctx: Context, request: ReplaceRouteTableAssociationRequestTypeDef
 ) -> dict[str, Any]:
     """Have a subnet, or with the main association the whole VPC, use another table."""
-    table, old = await _table(ctx, request["RouteTableId"]), request["AssociationId"]
+    table, old = await _locked_table(ctx, request["RouteTableId"]), request["AssociationId"]
+    await locked(ctx, table["vpc_id"])
     id = resource_id("rtbassoc")
     main = await ctx.db.fetchrow(_MAIN_ASSOCIATION, old, ctx.account_id, ctx.region)
     if main is not None:
+        _require_same_vpc(main, table)
         await ctx.db.execute(
             "UPDATE ec2_route_tables SET main = false, main_association_id = NULL WHERE id = $1", main["id"]
         )
@@ -297,6 +317,7 @@ async def replace_route_table_association(
         )
     else:
         row = await _association(ctx, old)
+        _require_same_vpc(row, table)
         await ctx.db.execute(
             "UPDATE ec2_route_table_associations SET id = $2, route_table_id = $3 WHERE id = $1",
             row["id"],
@@ -307,10 +328,15 @@ async def replace_route_table_association(
     return {"NewAssociationId": id, "AssociationState": {"State": "associated"}}
 
 
+def _require_same_vpc(association: Any, table: Any) -> None:
+    if association["vpc_id"] != table["vpc_id"]:
+        raise InvalidParameterValue("cannot replace the association with a route table of another network")
+
+
 @operation("DeleteRouteTable", on=on_table)
 async def delete_route_table(ctx: Context, request: DeleteRouteTableRequestTypeDef) -> None:
     """Delete a table that no subnet uses. Raises DependencyViolation."""
-    table = await _table(ctx, request["RouteTableId"])
+    table = await _locked_table(ctx, request["RouteTableId"])
     if table["main"] or await ctx.db.fetchval(_USED, table["id"]):
         raise DependencyViolation(f"The routeTable '{table['id']}' has dependencies and cannot be deleted.")
     await ctx.db.execute("DELETE FROM ec2_route_tables WHERE id = $1", table["id"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from controlplane.core.context import Context
 from controlplane.core.ids import resource_id
-from controlplane.core.operation import ANY, operation
+from controlplane.core.operation import ANY, Resource, operation
 from controlplane.services.ec2 import describing, group_rules, permissions, tagging
 from controlplane.services.ec2.defaults import allow_all_out, ensure_default_vpc
 from controlplane.services.ec2.describing import column
@@ -41,11 +41,13 @@ _INSERT = """
 INSERT INTO ec2_security_groups (id, account_id, region, vpc_id, name, description) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (vpc_id, name) DO NOTHING RETURNING id
 """
-_DEFAULT_VPC = "SELECT id FROM ec2_vpcs WHERE account_id = $1 AND region = $2 AND is_default"
+_DEFAULT_VPC = "SELECT id FROM ec2_vpcs WHERE account_id = $1 AND region = $2 AND is_default FOR KEY SHARE"
 _BY_NAME = """
 SELECT g.* FROM ec2_security_groups g JOIN ec2_vpcs v ON v.id = g.vpc_id
 WHERE g.account_id = $1 AND g.region = $2 AND g.name = $3 AND v.is_default
 """
+# Not UPDATE: two groups may be changed at once to refer to each other.
+_IN_ORDER = "NO KEY UPDATE"
 _USERS = "SELECT id FROM ec2_network_interfaces WHERE $1 = ANY(group_ids) LIMIT 1"
 _REFERRERS = "SELECT group_id FROM ec2_security_group_rules WHERE source_group_id = $1 AND group_id <> $1 LIMIT 1"
 FILTERS: dict[str, describing.Extract] = {
@@ -67,7 +69,14 @@ RULE_FILTERS: dict[str, describing.Extract] = {
     "security-group-rule-id": column("id"),
 }
 
-on_group = permissions.named(GROUP, "GroupId")
+
+async def on_group(ctx: Context, request: Any) -> list[Resource]:
+    """The group that a request names by id or by name."""
+    id, name = request.get("GroupId"), request.get("GroupName")
+    if not id and name:
+        found = await ctx.db.fetchrow(_BY_NAME, ctx.account_id, ctx.region, name)
+        id = found["id"] if found else None
+    return await permissions.of(ctx, GROUP, [id] if id else [])
 
 
 @operation("CreateSecurityGroup", on=permissions.several(permissions.new(GROUP), permissions.named(VPC, "VpcId")))
@@ -101,7 +110,7 @@ async def create_security_group(ctx: Context, request: CreateSecurityGroupReques
 async def _vpc(ctx: Context, id: str | None) -> str:
     if id:
         VPC.check([id])
-        if await networks.one(ctx, VPC.table, id) is None:
+        if await networks.lock(ctx, VPC.table, id, "KEY SHARE") is None:
             raise VPC.missing([id])
         return id
     found = await ctx.db.fetchval(_DEFAULT_VPC, ctx.account_id, ctx.region)
@@ -163,27 +172,33 @@ async def describe_security_group_rules(
     return {"SecurityGroupRules": [group_rules.shape(ctx, row) for row in found], "NextToken": token}
 
 
-async def _locked_group(ctx: Context, request: Any) -> Any:
+async def _named_group(ctx: Context, request: Any) -> Any:
+    """The group that a request names by id, or by name in the default VPC."""
     id, name = request.get("GroupId"), request.get("GroupName")
     if not id and not name:
         raise MissingParameter("The request must contain the parameter GroupName or GroupId")
     if id:
         GROUP.check([id])
         row = await networks.one(ctx, GROUP.table, id)
-        if row is None:
-            raise GROUP.missing([id])
     else:
         row = await ctx.db.fetchrow(_BY_NAME, ctx.account_id, ctx.region, name)
-        if row is None:
-            raise InvalidGroupNotFound(f"The security group '{name}' does not exist")
-    await ctx.db.fetchval("SELECT id FROM ec2_security_groups WHERE id = $1 FOR UPDATE", row["id"])
+    if row is None:
+        raise GROUP.missing([id or name])
     return row
+
+
+async def _locked_group(ctx: Context, request: Any, strength: str) -> Any:
+    row = await _named_group(ctx, request)
+    locked = await networks.lock(ctx, GROUP.table, row["id"], strength)
+    if locked is None:
+        raise GROUP.missing([row["id"]])
+    return locked
 
 
 @operation("DeleteSecurityGroup", on=on_group)
 async def delete_security_group(ctx: Context, request: DeleteSecurityGroupRequestTypeDef) -> dict[str, Any]:
     """Delete a group that nothing uses. Raises CannotDelete, DependencyViolation, InvalidGroup.NotFound."""
-    row = await _locked_group(ctx, request)
+    row = await _locked_group(ctx, request, "UPDATE")
     if row["name"] == "default":
         raise CannotDelete(f'the specified group: "{row["id"]}" name: "default" cannot be deleted by a user')
     if await ctx.db.fetchval(_USERS, row["id"]) or await ctx.db.fetchval(_REFERRERS, row["id"]):
@@ -211,7 +226,7 @@ async def authorize_security_group_egress(
 
 
 async def _authorize(ctx: Context, request: Any, *, egress: bool) -> dict[str, Any]:
-    group = await _locked_group(ctx, request)
+    group = await _locked_group(ctx, request, _IN_ORDER)
     rules = await group_rules.requested(ctx, request, group, egress=egress)
     rows = [await group_rules.add(ctx, group["id"], rule) for rule in rules]
     await ctx.wake(WORK, group["vpc_id"])
@@ -235,7 +250,7 @@ async def revoke_security_group_egress(
 
 
 async def _revoke(ctx: Context, request: Any, *, egress: bool) -> dict[str, Any]:
-    group = await _locked_group(ctx, request)
+    group = await _locked_group(ctx, request, _IN_ORDER)
     await group_rules.remove(ctx, group, request, egress=egress)
     await ctx.wake(WORK, group["vpc_id"])
     return {"Return": True}

@@ -130,10 +130,9 @@ async def delete_subnet(ctx: Context, request: DeleteSubnetRequestTypeDef) -> No
     """Delete a subnet that no interface uses. Raises DependencyViolation."""
     id = request["SubnetId"]
     SUBNET.check([id])
-    row = await networks.one(ctx, SUBNET.table, id)
+    row = await networks.lock(ctx, SUBNET.table, id)
     if row is None:
         raise SUBNET.missing([id])
-    await locked(ctx, row["vpc_id"])
     if await ctx.db.fetchval(_USED, id):
         raise DependencyViolation(f"The subnet '{id}' has dependencies and cannot be deleted.")
     await ctx.db.execute("DELETE FROM ec2_route_table_associations WHERE subnet_id = $1", id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from controlplane.core import tags as core_tags
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
         DescribeTagsRequestTypeDef,
     )
 
+MAX_RESOURCES = 1000
 _ALL = "SELECT * FROM ec2_tags WHERE account_id = $1 AND region = $2 ORDER BY resource_id, key"
 _DELETE = "DELETE FROM ec2_tags WHERE resource_id = ANY($1) AND key = $2 AND ($3::text IS NULL OR value = $3)"
 _DELETE_ALL = "DELETE FROM ec2_tags WHERE resource_id = ANY($1)"
@@ -39,28 +42,33 @@ def _noun(id: str) -> Noun:
 async def on_resources(ctx: Context, request: Any) -> list[Resource]:
     """All named resources, with the tags that the request carries as conditions."""
     carried = tagging.request_tags(core_tags.to_dict(request.get("Tags")))
-    resources = []
+    by_noun: dict[Noun | None, list[str]] = defaultdict(list)
     for id in request["Resources"]:
-        noun = BY_PREFIX.get(id.partition("-")[0])
+        by_noun[BY_PREFIX.get(id.partition("-")[0])].append(id)
+    found: list[Resource] = []
+    for noun, ids in by_noun.items():
         # What cannot be an id is refused later, and only to callers who may tag anything.
-        for resource in await permissions.of(ctx, noun, [id]) if noun else [Resource(ANY)]:
-            resources.append(Resource(resource.arn, tags=resource.tags, conditions={**resource.conditions, **carried}))
-    return resources
+        found += await permissions.of(ctx, noun, ids) if noun else [Resource(ANY)]
+    return [replace(resource, conditions={**resource.conditions, **carried}) for resource in found]
 
 
 async def _require(ctx: Context, ids: Sequence[str]) -> None:
+    if len(ids) > MAX_RESOURCES:
+        raise InvalidParameterValue(f"The maximum number of resources is {MAX_RESOURCES}.")
+    by_noun: dict[Noun, list[str]] = defaultdict(list)
     for id in ids:
-        noun = _noun(id)
-        noun.check([id])
-        found = await ctx.db.fetchval(
-            f"SELECT true FROM {noun.table} WHERE {noun.key} = $1 AND account_id = $2 "
+        by_noun[_noun(id)].append(id)
+    for noun, wanted in by_noun.items():
+        noun.check(wanted)
+        rows = await ctx.db.fetch(
+            f"SELECT {noun.key} AS id FROM {noun.table} x WHERE {noun.key} = ANY($1) AND account_id = $2 "
             "AND (region IS NULL OR region = $3)",
-            id,
+            wanted,
             ctx.account_id,
             ctx.region,
         )
-        if found is None:
-            raise noun.missing([id])
+        if lacking := set(wanted) - {row["id"] for row in rows}:
+            raise noun.missing(lacking)
 
 
 @operation("CreateTags", on=on_resources)

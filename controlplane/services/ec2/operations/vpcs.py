@@ -78,6 +78,7 @@ async def create_vpc(ctx: Context, request: CreateVpcRequestTypeDef) -> dict[str
 async def create_default_vpc(ctx: Context, request: Any) -> dict[str, Any]:
     """Create a default VPC again after it was deleted. Raises DefaultVpcAlreadyExists."""
     await defaults.ensure_default_vpc(ctx)
+    await defaults.lock_default_vpc(ctx)
     rows = await networks.listing(ctx, VPC.table)
     if any(row["is_default"] for row in rows):
         raise AwsError("A Default VPC already exists for this account in this region.", code="DefaultVpcAlreadyExists")
@@ -120,10 +121,9 @@ def _shape(row: Any) -> dict[str, Any]:
 async def locked(ctx: Context, id: str) -> Any:
     """A VPC, locked. Raises InvalidVpcID.NotFound."""
     VPC.check([id])
-    row = await networks.one(ctx, VPC.table, id)
+    row = await networks.lock(ctx, VPC.table, id)
     if row is None:
         raise VPC.missing([id])
-    await ctx.db.fetchval("SELECT id FROM ec2_vpcs WHERE id = $1 FOR UPDATE", id)
     return row
 
 
@@ -135,11 +135,11 @@ async def delete_vpc(ctx: Context, request: DeleteVpcRequestTypeDef) -> None:
     if await ctx.db.fetchval(_USED, id):
         raise DependencyViolation(f"The vpc '{id}' has dependencies and cannot be deleted.")
     groups = [row["id"] for row in await ctx.db.fetch("SELECT id FROM ec2_security_groups WHERE vpc_id = $1", id)]
-    await ctx.db.execute("DELETE FROM ec2_route_tables WHERE vpc_id = $1", id)
+    tables = await ctx.db.fetch("DELETE FROM ec2_route_tables WHERE vpc_id = $1 RETURNING id", id)
     await ctx.db.execute("DELETE FROM ec2_security_group_rules WHERE group_id = ANY($1)", groups)
     await ctx.db.execute("DELETE FROM ec2_security_groups WHERE vpc_id = $1", id)
     await ctx.db.execute("DELETE FROM ec2_vpcs WHERE id = $1", id)
-    await tagging.forget(ctx.db, [id, *groups])
+    await tagging.forget(ctx.db, [id, *groups, *(row["id"] for row in tables)])
     await ctx.wake(WORK, id)
 
 

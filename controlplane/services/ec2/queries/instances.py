@@ -57,6 +57,10 @@ async def lock_instance(db: Unit, id: str) -> Any:
 
 async def set_state(db: Unit, id: str, state: str, **columns: Any) -> None:
     """Move an instance to a state and set further columns."""
-    names = ["state", *columns]
-    places = ", ".join(f"{name} = ${place}" for place, name in enumerate(names, 2))
-    await db.execute(f"UPDATE ec2_instances SET {places} WHERE id = $1", id, state, *columns.values())
+    await set_columns(db, id, state=state, **columns)
+
+
+async def set_columns(db: Unit, id: str, **columns: Any) -> None:
+    """Set columns of an instance."""
+    places = ", ".join(f"{name} = ${place}" for place, name in enumerate(columns, 2))
+    await db.execute(f"UPDATE ec2_instances SET {places} WHERE id = $1", id, *columns.values())

@@ -19,6 +19,19 @@ async def one(ctx: Context, table: str, id: str) -> Any:
     )
 
 
+async def lock(ctx: Context, table: str, id: str, strength: str = "UPDATE") -> Any:
+    """The same, locked until the end of the transaction: what waited for the lock sees the row as it is then.
+
+    `strength` is a row lock of Postgres: `KEY SHARE` keeps a row from going, `NO KEY UPDATE` puts its changes in order.
+    """
+    return await ctx.db.fetchrow(
+        f"SELECT * FROM {table} WHERE id = $1 AND account_id = $2 AND region = $3 FOR {strength}",
+        id,
+        ctx.account_id,
+        ctx.region,
+    )
+
+
 async def listing(ctx: Context, table: str, ids: Sequence[str] | None = None) -> list[Any]:
     """All rows of a table that belong to the caller's account and region, oldest first, with `tags`."""
     return await ctx.db.fetch(
