@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from ipaddress import AddressValueError, IPv4Network, IPv6Network, NetmaskValueError
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from controlplane.core.arn import arn
 from controlplane.core.context import Context
 from controlplane.core.ids import resource_id
+from controlplane.services.ec2 import tagging
 from controlplane.services.ec2.errors import (
     InvalidParameterCombination,
     InvalidParameterValue,
@@ -18,7 +19,7 @@ from controlplane.services.ec2.errors import (
     InvalidPermissionNotFound,
     MissingParameter,
 )
-from controlplane.services.ec2.nouns import GROUP
+from controlplane.services.ec2.nouns import GROUP, RULE
 from controlplane.services.ec2.queries import networks
 
 MAX_PORT = 65535
@@ -31,10 +32,21 @@ INSERT INTO ec2_security_group_rules (id, group_id, egress, protocol, from_port,
     description)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING *
 """
-_DELETE = """
-DELETE FROM ec2_security_group_rules WHERE group_id = $1 AND egress = $2 AND protocol = $3
+_SAME = """
+group_id = $1 AND egress = $2 AND protocol = $3
 AND from_port IS NOT DISTINCT FROM $4 AND to_port IS NOT DISTINCT FROM $5 AND cidr IS NOT DISTINCT FROM $6
-AND cidr6 IS NOT DISTINCT FROM $7 AND source_group_id IS NOT DISTINCT FROM $8 RETURNING id
+AND cidr6 IS NOT DISTINCT FROM $7 AND source_group_id IS NOT DISTINCT FROM $8
+"""
+_DELETE = f"DELETE FROM ec2_security_group_rules WHERE {_SAME} RETURNING id"
+_TAKEN = f"SELECT true FROM ec2_security_group_rules WHERE {_SAME} AND id <> $9"
+_DESCRIBE = f"UPDATE ec2_security_group_rules SET description = $9 WHERE {_SAME} RETURNING id"
+_DESCRIBE_BY_ID = """
+UPDATE ec2_security_group_rules SET description = $4 WHERE group_id = $1 AND egress = $2 AND id = $3 RETURNING id
+"""
+_ONE = "SELECT * FROM ec2_security_group_rules WHERE group_id = $1 AND id = $2"
+_MODIFY = """
+UPDATE ec2_security_group_rules SET egress = $2, protocol = $3, from_port = $4, to_port = $5, cidr = $6, cidr6 = $7,
+    source_group_id = $8, description = $9 WHERE id = $1
 """
 _DELETE_BY_ID = "DELETE FROM ec2_security_group_rules WHERE group_id = $1 AND egress = $2 AND id = $3 RETURNING id"
 
@@ -162,36 +174,73 @@ async def add(ctx: Context, group: str, rule: Rule) -> Any:
     """Write a rule. Raises InvalidPermission.Duplicate."""
     row = await ctx.db.fetchrow(_INSERT, resource_id("sgr"), group, *asdict(rule).values())
     if row is None:
-        raise InvalidPermissionDuplicate(
-            f'the specified rule "peer: {_peer(rule)}, {rule.protocol.upper()}, from port: {rule.from_port}, '
-            f'to port: {rule.to_port}, ALLOW" already exists'
-        )
+        raise _duplicate(rule)
     return row
 
 
-def _peer(rule: Rule) -> str | None:
-    return rule.cidr or rule.cidr6 or rule.source_group_id
+def _duplicate(rule: Rule) -> InvalidPermissionDuplicate:
+    peer = rule.cidr or rule.cidr6 or rule.source_group_id
+    return InvalidPermissionDuplicate(
+        f'the specified rule "peer: {peer}, {rule.protocol.upper()}, from port: {rule.from_port}, '
+        f'to port: {rule.to_port}, ALLOW" already exists'
+    )
 
 
 async def remove(ctx: Context, group: Any, request: Any, *, egress: bool) -> None:
     """Delete rules by id or by content. Raises InvalidPermission.NotFound, InvalidSecurityGroupRuleId.NotFound."""
     if ids := request.get("SecurityGroupRuleIds"):
+        RULE.check(ids)
         gone = [await ctx.db.fetchval(_DELETE_BY_ID, group["id"], egress, id) for id in ids]
-        require(ids, [{"id": id} for id in gone if id])
+        if lacking := set(ids) - set(gone):
+            raise RULE.missing(lacking)
+    else:
+        rules = await requested(ctx, request, group, egress=egress)
+        gone = [await ctx.db.fetchval(_DELETE, group["id"], *_key(rule)) for rule in rules]
+        if None in gone:
+            raise InvalidPermissionNotFound("The specified rule does not exist in this security group.")
+    await tagging.forget(ctx.db, gone)
+
+
+def _key(rule: Rule) -> list[Any]:
+    """What tells a rule from the others of its group: all but the description."""
+    return list(asdict(rule).values())[:-1]
+
+
+async def modify(ctx: Context, group: Any, id: str, wanted: Any) -> None:
+    """Replace what a rule says; it keeps its direction. Raises InvalidSecurityGroupRuleId.NotFound,
+    InvalidPermission.Duplicate."""
+    RULE.check([id])
+    row = await ctx.db.fetchrow(_ONE, group["id"], id)
+    if row is None:
+        raise RULE.missing([id])
+    note = {"Description": wanted["Description"]} if "Description" in wanted else {}
+    permission = {name: wanted[name] for name in ("IpProtocol", "FromPort", "ToPort") if name in wanted}
+    if "CidrIpv4" in wanted:
+        permission["IpRanges"] = [{"CidrIp": wanted["CidrIpv4"], **note}]
+    if "CidrIpv6" in wanted:
+        permission["Ipv6Ranges"] = [{"CidrIpv6": wanted["CidrIpv6"], **note}]
+    if "ReferencedGroupId" in wanted:
+        permission["UserIdGroupPairs"] = [{"GroupId": wanted["ReferencedGroupId"], **note}]
+    rules = await requested(ctx, {"IpPermissions": [permission]}, group, egress=row["egress"])
+    if len(rules) != 1:
+        raise InvalidParameterCombination("A security group rule has exactly one source or destination.")
+    if await ctx.db.fetchval(_TAKEN, group["id"], *_key(rules[0]), id):
+        raise _duplicate(rules[0])
+    await ctx.db.execute(_MODIFY, id, *asdict(rules[0]).values())
+
+
+async def describe(ctx: Context, group: Any, request: Any, *, egress: bool) -> None:
+    """Set the descriptions of rules, named by id or by content. Raises InvalidPermission.NotFound."""
+    if given := request.get("SecurityGroupRuleDescriptions"):
+        pairs = {item.get("SecurityGroupRuleId", ""): item.get("Description") for item in given}
+        RULE.check(pairs)
+        for id, text in pairs.items():
+            if not await ctx.db.fetchval(_DESCRIBE_BY_ID, group["id"], egress, id, text):
+                raise RULE.missing([id])
         return
     for rule in await requested(ctx, request, group, egress=egress):
-        key = list(asdict(rule).values())[:-1]
-        if not await ctx.db.fetchval(_DELETE, group["id"], *key):
+        if not await ctx.db.fetchval(_DESCRIBE, group["id"], *_key(rule), rule.description):
             raise InvalidPermissionNotFound("The specified rule does not exist in this security group.")
-
-
-def require(wanted: Iterable[str], rows: Iterable[Any]) -> None:
-    """Refuse rule ids that are not there."""
-    if lacking := set(wanted) - {row["id"] for row in rows}:
-        raise InvalidParameterValue(
-            f"The security group rule ID '{sorted(lacking)[0]}' does not exist",
-            code="InvalidSecurityGroupRuleId.NotFound",
-        )
 
 
 def by_group(rules: Sequence[Any]) -> dict[str, list[Any]]:
@@ -227,7 +276,7 @@ def _permission(protocol: str, low: int | None, high: int | None) -> dict[str, A
     return {**shown, "IpRanges": [], "Ipv6Ranges": [], "PrefixListIds": [], "UserIdGroupPairs": []}
 
 
-def shape(ctx: Context, row: Any) -> dict[str, Any]:
+def shape(ctx: Context, row: Any, tags: Mapping[str, str] | None) -> dict[str, Any]:
     """One rule, as DescribeSecurityGroupRules shows it."""
     shown = {
         "SecurityGroupRuleId": row["id"],
@@ -239,7 +288,7 @@ def shape(ctx: Context, row: Any) -> dict[str, Any]:
         "FromPort": -1 if row["from_port"] is None else row["from_port"],
         "ToPort": -1 if row["to_port"] is None else row["to_port"],
         "Description": row["description"],
-        "Tags": [],
+        "Tags": tagging.shape(tags),
     }
     if row["cidr"]:
         shown["CidrIpv4"] = row["cidr"]

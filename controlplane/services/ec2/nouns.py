@@ -61,6 +61,15 @@ ADDRESS = Noun(
 )
 DHCP_OPTIONS = Noun("dopt", "dhcp-options", "InvalidDhcpOptionID", "dhcpOption ID", "ec2_dhcp_options")
 
+RULE = Noun(
+    "sgr",
+    "security-group-rule",
+    "InvalidSecurityGroupRuleId",
+    "security group rule ID",
+    "(SELECT r.id, g.account_id, g.region FROM ec2_security_group_rules r "
+    "JOIN ec2_security_groups g ON g.id = r.group_id)",
+)
+
 TAGGABLE = (
     INSTANCE,
     IMAGE,
@@ -74,5 +83,6 @@ TAGGABLE = (
     KEY_PAIR,
     DHCP_OPTIONS,
     ADDRESS,
+    RULE,
 )
 BY_PREFIX = {noun.prefix: noun for noun in TAGGABLE}

@@ -5,21 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.cloud import Account, Cloud
+from tests.services.ec2.calls import refused
 
 
 @pytest.fixture
 def ec2(account: Account) -> Any:
     return account.client("ec2")
-
-
-def refused(call: Any, **parameters: Any) -> str:
-    """The error code with which a call is refused."""
-    with pytest.raises(ClientError) as error:
-        call(**parameters)
-    return str(error.value.response["Error"]["Code"])
 
 
 def test_default_vpc_has_a_subnet_in_every_zone_and_a_way_out(ec2: Any) -> None:
@@ -175,6 +168,37 @@ def test_elastic_ips(ec2: Any) -> None:
     ec2.release_address(AllocationId=made["AllocationId"])
     assert ec2.describe_addresses()["Addresses"] == []
     ec2.delete_network_interface(NetworkInterfaceId=interface)
+
+
+def test_rules_are_tagged_changed_and_described(ec2: Any) -> None:
+    group = ec2.create_security_group(GroupName="web", Description="d")["GroupId"]
+    (rule,) = ec2.authorize_security_group_ingress(
+        GroupId=group,
+        IpPermissions=[{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}],
+        TagSpecifications=[{"ResourceType": "security-group-rule", "Tags": [{"Key": "k", "Value": "v"}]}],
+    )["SecurityGroupRules"]
+    id = rule["SecurityGroupRuleId"]
+    wanted = {"IpProtocol": "tcp", "FromPort": 81, "ToPort": 82, "CidrIpv4": "10.1.0.0/16", "Description": "new"}
+    ec2.modify_security_group_rules(
+        GroupId=group, SecurityGroupRules=[{"SecurityGroupRuleId": id, "SecurityGroupRule": wanted}]
+    )
+    ec2.update_security_group_rule_descriptions_ingress(
+        GroupId=group, SecurityGroupRuleDescriptions=[{"SecurityGroupRuleId": id, "Description": "newer"}]
+    )
+    (shown,) = ec2.describe_security_group_rules(SecurityGroupRuleIds=[id])["SecurityGroupRules"]
+    assert (shown["FromPort"], shown["ToPort"], shown["CidrIpv4"]) == (81, 82, "10.1.0.0/16")
+    assert shown["Description"] == "newer" and shown["Tags"] == [{"Key": "k", "Value": "v"}]
+    everything = {"IpProtocol": "-1", "CidrIpv4": "10.1.0.0/16"}
+    other = ec2.authorize_security_group_ingress(
+        GroupId=group, IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.1.0.0/16"}]}]
+    )["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+    change = [{"SecurityGroupRuleId": id, "SecurityGroupRule": everything}]
+    assert refused(ec2.modify_security_group_rules, GroupId=group, SecurityGroupRules=change) == (
+        "InvalidPermission.Duplicate"
+    )
+    ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[id, other])
+    assert ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"] == []
+    assert ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [id]}])["Tags"] == []
 
 
 def test_dry_run_says_so(ec2: Any) -> None:

@@ -7,11 +7,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from controlplane.core.context import Context
-from controlplane.core.operation import ANY, Resource, operation
-from controlplane.services.ec2 import describing, launching, permissions, shapes, tagging
+from controlplane.core.operation import ANY, operation
+from controlplane.services.ec2 import describing, launching, shapes
 from controlplane.services.ec2.defaults import ensure_default_vpc
 from controlplane.services.ec2.describing import column
-from controlplane.services.ec2.nouns import GROUP, INSTANCE, INTERFACE, KEY_PAIR, SUBNET, VOLUME
+from controlplane.services.ec2.launch_permissions import launch_resources
+from controlplane.services.ec2.nouns import INSTANCE
 from controlplane.services.ec2.queries import instances as queries
 
 if TYPE_CHECKING:
@@ -63,29 +64,6 @@ SHOWN_FILTERS: dict[str, describing.Extract] = {
     "network-interface.subnet-id": lambda shown: shown.get("SubnetId"),
     "network-interface.vpc-id": lambda shown: shown.get("VpcId"),
 }
-
-
-async def launch_resources(ctx: Context, request: Any) -> list[Resource]:
-    """What AWS asks about at RunInstances: the instance to be, and all that goes into it."""
-    nic = (request.get("NetworkInterfaces") or [{}])[0]
-    subnet = request.get("SubnetId") or nic.get("SubnetId")
-    groups = request.get("SecurityGroupIds") or nic.get("Groups") or []
-    kind: dict[str, str | Sequence[str]] = {"ec2:InstanceType": request.get("InstanceType") or launching.DEFAULT_TYPE}
-    return [
-        Resource(
-            tagging.resource_arn(ctx, INSTANCE, "*"),
-            conditions={**kind, **tagging.request_tags(tagging.requested(request, INSTANCE))},
-        ),
-        Resource(f"arn:aws:ec2:{ctx.region}::image/{request.get('ImageId', '*')}", conditions=kind),
-        *await permissions.of(ctx, SUBNET, [subnet] if subnet else []),
-        *await permissions.of(ctx, GROUP, groups),
-        Resource(tagging.resource_arn(ctx, INTERFACE, "*")),
-        Resource(
-            tagging.resource_arn(ctx, VOLUME, "*"),
-            conditions=tagging.request_tags(tagging.requested(request, VOLUME)),
-        ),
-        *([Resource(tagging.resource_arn(ctx, KEY_PAIR, request["KeyName"]))] if request.get("KeyName") else []),
-    ]
 
 
 @operation("RunInstances", on=launch_resources)

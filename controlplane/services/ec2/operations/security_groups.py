@@ -20,7 +20,7 @@ from controlplane.services.ec2.errors import (
     MissingParameter,
     VpcIdNotSpecified,
 )
-from controlplane.services.ec2.nouns import GROUP, VPC
+from controlplane.services.ec2.nouns import GROUP, RULE, VPC
 from controlplane.services.ec2.queries import networks
 from controlplane.services.ec2.reconcilers import VPC as WORK
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         DeleteSecurityGroupRequestTypeDef,
         DescribeSecurityGroupRulesRequestTypeDef,
         DescribeSecurityGroupsRequestTypeDef,
+        ModifySecurityGroupRulesRequestTypeDef,
         RevokeSecurityGroupEgressRequestTypeDef,
         RevokeSecurityGroupIngressRequestTypeDef,
     )
@@ -49,6 +50,10 @@ WHERE g.account_id = $1 AND g.region = $2 AND g.name = $3 AND v.is_default
 # Not UPDATE: two groups may be changed at once to refer to each other.
 _IN_ORDER = "NO KEY UPDATE"
 _USERS = "SELECT id FROM ec2_network_interfaces WHERE $1 = ANY(group_ids) LIMIT 1"
+_RULES = f"""
+SELECT r.*, {tagging.column("r")} FROM ec2_security_group_rules r JOIN ec2_security_groups g ON g.id = r.group_id
+WHERE g.account_id = $1 AND g.region = $2 AND ($3::text[] IS NULL OR r.id = ANY($3)) ORDER BY r.sequence
+"""
 _REFERRERS = "SELECT group_id FROM ec2_security_group_rules WHERE source_group_id = $1 AND group_id <> $1 LIMIT 1"
 FILTERS: dict[str, describing.Extract] = {
     "group-id": column("id"),
@@ -161,15 +166,13 @@ async def describe_security_group_rules(
     ctx: Context, request: DescribeSecurityGroupRulesRequestTypeDef
 ) -> dict[str, Any]:
     """Rules, one by one. Raises InvalidSecurityGroupRuleId.NotFound."""
-    groups = await networks.listing(ctx, GROUP.table)
-    rows = [{**row, "tags": None} for row in await networks.rules_of(ctx.db, [group["id"] for group in groups])]
-    if wanted := request.get("SecurityGroupRuleIds"):
-        rows = [row for row in rows if row["id"] in wanted]
-        group_rules.require(wanted, rows)
+    wanted = request.get("SecurityGroupRuleIds")
+    rows = await ctx.db.fetch(_RULES, ctx.account_id, ctx.region, list(wanted) if wanted else None)
+    describing.require(RULE, wanted, rows)
     found, token = describing.page(
         describing.matching(rows, request, RULE_FILTERS), request, ids="SecurityGroupRuleIds"
     )
-    return {"SecurityGroupRules": [group_rules.shape(ctx, row) for row in found], "NextToken": token}
+    return {"SecurityGroupRules": [group_rules.shape(ctx, row, row["tags"]) for row in found], "NextToken": token}
 
 
 async def _named_group(ctx: Context, request: Any) -> Any:
@@ -203,8 +206,9 @@ async def delete_security_group(ctx: Context, request: DeleteSecurityGroupReques
         raise CannotDelete(f'the specified group: "{row["id"]}" name: "default" cannot be deleted by a user')
     if await ctx.db.fetchval(_USERS, row["id"]) or await ctx.db.fetchval(_REFERRERS, row["id"]):
         raise DependencyViolation(f"resource {row['id']} has a dependent object")
+    rules = await networks.rules_of(ctx.db, [row["id"]])
     await ctx.db.execute("DELETE FROM ec2_security_groups WHERE id = $1", row["id"])
-    await tagging.forget(ctx.db, [row["id"]])
+    await tagging.forget(ctx.db, [row["id"], *(rule["id"] for rule in rules)])
     await ctx.wake(WORK, row["vpc_id"])
     return {"Return": True, "GroupId": row["id"]}
 
@@ -227,10 +231,12 @@ async def authorize_security_group_egress(
 
 async def _authorize(ctx: Context, request: Any, *, egress: bool) -> dict[str, Any]:
     group = await _locked_group(ctx, request, _IN_ORDER)
+    tags = tagging.requested(request, RULE)
     rules = await group_rules.requested(ctx, request, group, egress=egress)
     rows = [await group_rules.add(ctx, group["id"], rule) for rule in rules]
+    await tagging.create(ctx, RULE, [row["id"] for row in rows], tags)
     await ctx.wake(WORK, group["vpc_id"])
-    return {"Return": True, "SecurityGroupRules": [group_rules.shape(ctx, row) for row in rows]}
+    return {"Return": True, "SecurityGroupRules": [group_rules.shape(ctx, row, tags) for row in rows]}
 
 
 @operation("RevokeSecurityGroupIngress", on=on_group)
@@ -253,4 +259,38 @@ async def _revoke(ctx: Context, request: Any, *, egress: bool) -> dict[str, Any]
     group = await _locked_group(ctx, request, _IN_ORDER)
     await group_rules.remove(ctx, group, request, egress=egress)
     await ctx.wake(WORK, group["vpc_id"])
+    return {"Return": True}
+
+
+async def on_rules(ctx: Context, request: Any) -> list[Resource]:
+    """The group and those of its rules that a request names."""
+    named = [*(request.get("SecurityGroupRules") or ()), *(request.get("SecurityGroupRuleDescriptions") or ())]
+    rules = [item["SecurityGroupRuleId"] for item in named if item.get("SecurityGroupRuleId")]
+    return [*await on_group(ctx, request), *(await permissions.of(ctx, RULE, rules) if rules else [])]
+
+
+@operation("ModifySecurityGroupRules", on=on_rules)
+async def modify_security_group_rules(ctx: Context, request: ModifySecurityGroupRulesRequestTypeDef) -> dict[str, Any]:
+    """Replace what rules of a group say. Raises InvalidSecurityGroupRuleId.NotFound."""
+    group = await _locked_group(ctx, request, _IN_ORDER)
+    for item in request["SecurityGroupRules"]:
+        await group_rules.modify(ctx, group, item["SecurityGroupRuleId"], item.get("SecurityGroupRule") or {})
+    await ctx.wake(WORK, group["vpc_id"])
+    return {"Return": True}
+
+
+@operation("UpdateSecurityGroupRuleDescriptionsIngress", on=on_rules)
+async def update_security_group_rule_descriptions_ingress(ctx: Context, request: Any) -> dict[str, Any]:
+    """Set the descriptions of ingress rules."""
+    return await _describe(ctx, request, egress=False)
+
+
+@operation("UpdateSecurityGroupRuleDescriptionsEgress", on=on_rules)
+async def update_security_group_rule_descriptions_egress(ctx: Context, request: Any) -> dict[str, Any]:
+    """Set the descriptions of egress rules."""
+    return await _describe(ctx, request, egress=True)
+
+
+async def _describe(ctx: Context, request: Any, *, egress: bool) -> dict[str, Any]:
+    await group_rules.describe(ctx, await _locked_group(ctx, request, _IN_ORDER), request, egress=egress)
     return {"Return": True}

@@ -136,10 +136,10 @@ async def delete_vpc(ctx: Context, request: DeleteVpcRequestTypeDef) -> None:
         raise DependencyViolation(f"The vpc '{id}' has dependencies and cannot be deleted.")
     groups = [row["id"] for row in await ctx.db.fetch("SELECT id FROM ec2_security_groups WHERE vpc_id = $1", id)]
     tables = await ctx.db.fetch("DELETE FROM ec2_route_tables WHERE vpc_id = $1 RETURNING id", id)
-    await ctx.db.execute("DELETE FROM ec2_security_group_rules WHERE group_id = ANY($1)", groups)
+    rules = await ctx.db.fetch("DELETE FROM ec2_security_group_rules WHERE group_id = ANY($1) RETURNING id", groups)
     await ctx.db.execute("DELETE FROM ec2_security_groups WHERE vpc_id = $1", id)
     await ctx.db.execute("DELETE FROM ec2_vpcs WHERE id = $1", id)
-    await tagging.forget(ctx.db, [id, *groups, *(row["id"] for row in tables)])
+    await tagging.forget(ctx.db, [id, *groups, *(row["id"] for row in (*tables, *rules))])
     await ctx.wake(WORK, id)
 
 
