@@ -22,10 +22,11 @@ from controlplane.fleet.agents_api import FleetApi, router
 from controlplane.fleet.waiting import Waiting
 from controlplane.gateway.dispatch import Dispatcher
 from controlplane.gateway.health import health_routes
+from controlplane.gateway.incoming import Receive
 from controlplane.gateway.machine_credentials import issuer
 from controlplane.gateway.pipeline import Pipeline
 from controlplane.gateway.registry import Registry
-from controlplane.gateway.server import Gateway, Receive, Scope, Send
+from controlplane.gateway.server import Gateway, Scope, Send
 from controlplane.settings import Settings
 from controlplane.state.database import Database
 from controlplane.state.listen import Listener
@@ -100,7 +101,7 @@ class Application:
         blobs = FileBlobs(settings.blobs)
         dispatcher = Dispatcher(registry, authorizer, {"blobs": blobs, "sealing": sealer}, cloud)
         authenticator = Authenticator(principals, sealer, settings.regions, recorder)
-        self._gateway = Gateway(Pipeline(database, dispatcher, authenticator), index)
+        self._gateway = Gateway(Pipeline(database, dispatcher, authenticator), index, settings.own_names)
         self._own = _own_application(
             database,
             FleetApi(

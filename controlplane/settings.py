@@ -52,6 +52,15 @@ class Settings(BaseSettings):
         description="Address and port of the endpoint. Listen elsewhere than on loopback only behind TLS: "
         "secrets that AWS's API carries in bodies would pass in clear.",
     )
+    endpoint_hosts: tuple[str, ...] = Field(
+        default=("localhost",),
+        description="Names under which clients reach this cloud, such as `cloud.example`: `bucket.cloud.example` then "
+        "addresses a bucket. A name in `listen` counts as one.",
+    )
+    access_log: bool = Field(
+        default=False,
+        description="Log a line for every request: who called what, how it ended and how long it took.",
+    )
     gateway_workers: int = Field(default=2, ge=1, le=256, description="Gateway processes. About one a core.")
     work_concurrency: int = Field(
         default=32, ge=1, le=1000, description="Reconcilers that one Celery worker process runs at a time."
@@ -148,6 +157,13 @@ class Settings(BaseSettings):
         host, port = self.address
         reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
         return f"http://{reachable}:{port}"
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The host names of this cloud, lower case."""
+        host, _ = self.address
+        names = [*self.endpoint_hosts, *([] if re.fullmatch(r"[\d.]+|.*:.*", host) else [host])]
+        return tuple(dict.fromkeys(name.lower() for name in names))
 
     @property
     def region(self) -> str:

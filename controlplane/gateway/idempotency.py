@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from controlplane.core.context import Context
+from controlplane.core.context import Context, Unit
 from controlplane.core.errors import AwsError
 from controlplane.core.operation import OperationSpec
 
@@ -52,7 +52,7 @@ async def run_once(ctx: Context, spec: OperationSpec, member: str, run: Callable
     if not await ctx.db.fetchval(_RESERVE, *key, digest):
         return await _earlier_answer(ctx, key, digest)
     result = await run()
-    await ctx.db.execute(_KEEP_ANSWER, *key, _pack(result))
+    await ctx.db.execute(_KEEP_ANSWER, *key, _pack(result or {}))
     return result
 
 
@@ -103,6 +103,6 @@ def _unpack(value: Any) -> Any:
     return {name: _unpack(item) for name, item in value.get("$map", {}).items()}
 
 
-async def forget_old(ctx: Context) -> None:
+async def forget_old(db: Unit) -> None:
     """Drop answers older than a day."""
-    await ctx.db.execute(_FORGET)
+    await db.execute(_FORGET)

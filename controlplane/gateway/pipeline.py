@@ -44,7 +44,7 @@ class Pipeline:
             try:
                 await step(exchange)
             except Exception as error:
-                exchange.error = translate(error, exchange.request_id)
+                exchange.error = translate(error)
                 exchange.response = encode_error(exchange.route, exchange.error, exchange.request_id)
                 break
             finally:

@@ -27,16 +27,16 @@ _GONE = (
 _UNSTORABLE = (asyncpg.DataError, UnicodeEncodeError)
 
 
-def translate(error: Exception, request_id: str) -> AwsError:
+def translate(error: Exception) -> AwsError:
     """An AwsError for whatever was raised. A bug is logged with its traceback and told as InternalFailure."""
     if isinstance(error, AwsError):
         if error.detail:
-            log.warning("%s %s: %s", request_id, error.code, error.detail)
+            log.warning("%s: %s", error.code, error.detail)
         return error
     if isinstance(error, (*_GONE, *TRY_AGAIN)) or _connection_closed(error):
-        log.warning("%s unavailable: %r", request_id, error)
+        log.warning("unavailable: %r", error)
         return ServiceUnavailable("The service is unavailable. Please try again.")
-    log.error("%s failed", request_id, exc_info=error)
+    log.error("failed", exc_info=error)
     if isinstance(error, _UNSTORABLE):
         return AwsError("A parameter holds a value that cannot be stored.", code="InvalidParameterValue")
     return AwsError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import resource
 import socket
 import sys
 
@@ -15,6 +16,7 @@ import uvloop
 
 from controlplane import settings as configuration
 from controlplane.core import log
+from controlplane.gateway.connection import BoundedConnection
 from controlplane.supervise.notify import keep_alive
 
 _KEEP_ALIVE_SECONDS = 75
@@ -27,7 +29,7 @@ async def serve(listening: socket.socket) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
             "controlplane.app:app",
-            http="httptools",
+            http=BoundedConnection,
             ws="none",
             lifespan="on",
             log_config=None,
@@ -58,6 +60,8 @@ async def serve(listening: socket.socket) -> None:
 def main() -> None:
     name, descriptor = sys.argv[1], int(sys.argv[2])
     faulthandler.enable()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the usual 1,024 are fewer than the connections we take
     settings = configuration.load()
     log.configure(name, settings.log_level)
     uvloop.run(serve(socket.socket(fileno=descriptor)))
