@@ -30,27 +30,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """All temporary files of this run, of every xdist worker, lie in one folder that is emptied at the end."""
     config.addinivalue_line("markers", "machines: boots real machines, through an agent that needs root")
-    if not hasattr(config, "workerinput"):
-        config.cloud_home = tempfile.mkdtemp(prefix="celaje-test-")  # type: ignore[attr-defined]
+    worker = getattr(config, "workerinput", None)
+    folder = worker["folder"] if worker else tempfile.mkdtemp(prefix="celaje-test-")
+    config.folder = Path(folder)  # type: ignore[attr-defined]
+    config.folder.chmod(0o711)  # type: ignore[attr-defined]
+    tempfile.tempdir = folder
 
 
 def pytest_configure_node(node: object) -> None:
-    """All xdist workers share one cloud."""
-    node.workerinput["cloud_home"] = node.config.cloud_home  # type: ignore[attr-defined]
+    node.workerinput["folder"] = str(node.config.folder)  # type: ignore[attr-defined]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Also on Ctrl-C; when even this process is killed, the cloud notices and stops by itself."""
+    """Also on Ctrl-C, when xdist's workers end without tearing down. When even this process is killed, the clouds
+    notice and stop by themselves."""
     if not hasattr(config, "workerinput"):
-        home = Path(config.cloud_home)  # type: ignore[attr-defined]
-        Cloud(home, agent=False).stop()
-        shutil.rmtree(home, ignore_errors=True)
+        tempfile.tempdir = None
+        for home in config.folder.iterdir():  # type: ignore[attr-defined]
+            Cloud(home, agent=False).stop()
+        shutil.rmtree(config.folder, ignore_errors=True)  # type: ignore[attr-defined]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show the bugs that the cloud under test has logged: its home is gone afterwards."""
-    for path in sorted(Path(config.cloud_home).glob("logs/*.log")):  # type: ignore[attr-defined]
+    for path in sorted(config.folder.glob("cloud/logs/*.log")):  # type: ignore[attr-defined]
         bugs = [line for line in path.read_text(errors="replace").splitlines() if '"traceback"' in line]
         if bugs and terminalreporter.stats.get("failed"):
             terminalreporter.section(f"{len(bugs)} tracebacks in {path.name}")
@@ -99,10 +104,10 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 def cloud(request: pytest.FixtureRequest) -> Cloud:
     """A running cloud of its own, shared by all tests of this run."""
     config = request.config
-    worker = getattr(config, "workerinput", None)
-    home = Path(worker["cloud_home"] if worker else config.cloud_home)  # type: ignore[attr-defined]
+    home = config.folder / "cloud"  # type: ignore[attr-defined]
+    home.mkdir(exist_ok=True)
     cloud = Cloud(home, agent=not config.getoption("--no-machines"))
-    cloud.start(with_parent=worker is not None)
+    cloud.start(with_parent=hasattr(config, "workerinput"))
     return cloud
 
 

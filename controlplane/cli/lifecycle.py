@@ -61,14 +61,15 @@ def down(
 ) -> None:
     """Stop all processes of the cloud. Without --machines its machines go on, and `celaje up` finds them again."""
     settings = load_settings(home=home)
-    if status_of(settings) is not None:
+    runs = status_of(settings) is not None
+    if runs:
         _stop(settings)
     if machines and (settings.home / "agent").exists():
         errors.print("switching machines off …")
         command = [sys.executable, "-m", "agents.runtime.down", "--home", str(settings.home / "agent")]
         if subprocess.run(command, env=child_environment(), cwd="/", check=False).returncode:
             raise Failure("not all machines could be switched off.")
-    output.print("Stopped.")
+    output.print("Stopped." if runs else f"No cloud was running in {settings.home}.")
 
 
 def _stop(settings: Settings) -> None:

@@ -119,7 +119,7 @@ def test_nothing_runs_in_an_empty_home() -> None:
         empty = Cloud(Path(folder), agent=False)
         assert empty.try_celaje("status").returncode == 1
         assert "celaje up" in empty.try_celaje("env").stderr or "is the cloud up" in empty.try_celaje("env").stderr
-        assert empty.celaje("down").strip() == "Stopped."
+        assert "No cloud was running" in empty.celaje("down")
 
 
 def test_new_service_scaffolds_what_the_registry_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

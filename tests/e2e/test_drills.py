@@ -26,7 +26,7 @@ from tests.machines import machines_of
 pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("machines")]
 
 RECOVERY_SECONDS = 10.0
-SETTLE_SECONDS = 60.0
+SETTLE_SECONDS = 120.0
 VICTIMS = ("gateway-1", "gateway-2", "worker", "beat", "valkey", "postgres", "agent", "libvirtd")
 
 
