@@ -2,8 +2,10 @@
 
 Table `bridge celaje` lets a port send only from its own addresses. Table `inet celaje` holds the security groups as
 two chains on the forward hook, egress of the sender before ingress of the receiver: what one accepts goes on to the
-other, and both drop by default. Both keep state by connection tracking, which works here because ports are isolated on
-their bridge and therefore every packet between two of them is routed.
+other, and both drop by default. A sender is known by its MAC address, which the bridge has checked, a receiver by the
+next hop, because a port that forwards for others (without source/destination check) sends and gets foreign addresses.
+Both chains keep state by connection tracking, which works here because ports are isolated on their bridge and therefore
+every packet between two of them is routed.
 """
 
 from __future__ import annotations
@@ -73,14 +75,14 @@ def _inet(vpc: Vpc, names: Names, services: Iterable[int]) -> list[str]:
         "type filter hook forward priority filter; policy drop;",
         *_TRACKED,
         "iifname != @bridges accept",
-        "ip saddr vmap @senders",
+        "ether saddr vmap @senders",
         "}",
         "chain ingress {",
         "type filter hook forward priority filter + 10; policy drop;",
         *_TRACKED,
         f'oifname "{UPLINK}" ip saddr @translated accept',
         f'oifname "{names.overlay_prefix}*" accept',
-        "oifname @bridges ip daddr vmap @receivers",
+        "oifname @bridges rt ip nexthop vmap @receivers",
         "}",
         "chain input {",
         "type filter hook input priority filter; policy drop;",
@@ -96,7 +98,7 @@ def _inet(vpc: Vpc, names: Names, services: Iterable[int]) -> list[str]:
 
 
 def _security_groups(vpc: Vpc) -> list[str]:
-    """Chains a group and a combination of groups, and the maps from a port's address to its combination."""
+    """Chains a group and a combination of groups, and the maps from a port to its combination."""
     known = {group.id: group for group in vpc.groups}
     lines = [line for group in vpc.groups for line in _group_chains(group, known)]
     senders, receivers = [], []
@@ -105,7 +107,7 @@ def _security_groups(vpc: Vpc) -> list[str]:
         groups = tuple(sorted(id for id in port.groups if id in known))
         name = hashlib.sha256(" ".join(groups).encode()).hexdigest()[:12]
         combinations[name] = groups
-        senders.append(f"{_address(port)} : jump from_{name}")
+        senders.append(f"{port.mac} : jump from_{name}")
         receivers.append(f"{_address(port)} : jump to_{name}")
     for name, groups in sorted(combinations.items()):
         for direction in ("from", "to"):
@@ -113,7 +115,7 @@ def _security_groups(vpc: Vpc) -> list[str]:
             lines += [f"chain {direction}_{name} {{", *jumps, "}"]
     return [
         *lines,
-        _map("senders", "ipv4_addr : verdict", senders),
+        _map("senders", "ether_addr : verdict", senders),
         _map("receivers", "ipv4_addr : verdict", receivers),
     ]
 

@@ -54,6 +54,7 @@ class VpcNetwork:
         self._overlay = Overlay(names, self.namespace, address)
         self._dhcp = Dhcp(folder, self.namespace, uplink.gateway, MTU)
         self._lock = asyncio.Lock()
+        self._rules_in_place: str | None = None
         self._routes_in_place: tuple[list[str], list[str]] | None = None
         self.document: Vpc | None = None
 
@@ -75,7 +76,10 @@ class VpcNetwork:
                     f"address replace {_TIME_AND_NAMES}/32 dev lo",
                 )
             # The rules come first: no bridge may forward a packet before they are there.
-            await self.namespace.nft(ruleset(document, self._names, self._services))
+            rules = ruleset(document, self._names, self._services)
+            if fresh or rules != self._rules_in_place:
+                await self.namespace.nft(rules)
+                self._rules_in_place = rules
             await self._uplink.connect(self.id, self.namespace)
             await self._sync_bridges(document)
             await self._sync_ports(document)

@@ -31,7 +31,7 @@ from agents.network.vpcs import Vpcs
 from agents.runtime import host
 from agents.runtime.client import Client, Unauthorized
 from agents.runtime.consoles import Consoles
-from agents.runtime.identity import Identity
+from agents.runtime.identity import Identity, NoToken
 from agents.runtime.keeper import Keeper
 from agents.runtime.ledger import Key, Ledger
 from agents.runtime.machine import MachineKeeper, Tools
@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 
 _WAIT = 25
 _EMPTY = 0.25
+_REFUSED = 5.0
 _SURVEY = 30.0
 
 
@@ -66,7 +67,10 @@ class Agent:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._home = options.home
-        self._home.mkdir(parents=True, exist_ok=True)
+        # Others may pass through to files whose names they know, as a QEMU of the host's libvirtd must, but not look.
+        for folder in (self._home, self._home / "machines", self._home / "blobs"):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o711)
         self._lock = self._take_home()
         self._client = Client(options.endpoint)
         self._identity = Identity(self._home / "identity.json", self._client, options.join_token_file)
@@ -148,12 +152,19 @@ class Agent:
                     await asyncio.sleep(_EMPTY)
             except Unauthorized as error:
                 log.warning("the control plane refuses this host, joining again: %s", error)
-                await self._identity.join(await self._introduction())
-                self._reporter.everything()
-            except (httpx.HTTPError, ValueError) as error:
-                log.info("control plane away: %s", error)
+                await self._join_again()
+            except (httpx.HTTPError, ValueError, OSError) as error:
+                log.info("no news from the control plane: %s", error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
+
+    async def _join_again(self) -> None:
+        try:
+            await self._identity.join(await self._introduction())
+            self._reporter.everything()
+        except NoToken as error:
+            log.error("%s", error)
+            await asyncio.sleep(_REFUSED)
 
     async def _take(self, desired: Desired, after: int) -> int:
         if not desired.complete and desired.generation < after:

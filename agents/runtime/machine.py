@@ -162,19 +162,24 @@ class MachineKeeper:
         self._report("starting")
         begun = time.monotonic()
         self._tools.disks.folder(self.id).mkdir(exist_ok=True)
-        self._memory.vpc, self._memory.ports = machine.vpc, list(machine.ports)
+        # The order to boot counts as carried out from here: an agent that dies after the start must not boot again.
+        memory = self._memory
+        memory.vpc, memory.ports, memory.boots, memory.started = machine.vpc, list(machine.ports), machine.boots, None
         self._save()
-        spec, ports, _ = await asyncio.gather(
-            self._timed("define", self._specify(machine)),
-            self._timed("network", self._network(machine)),
-            self._timed("volume", self._tools.disks.prepare(machine)),
-        )
+        volume = asyncio.create_task(self._timed("volume", self._tools.disks.prepare(machine)))
+        network = asyncio.create_task(self._timed("network", self._network(machine)))
+        try:
+            spec = await self._timed("define", self._specify(machine))
+        finally:
+            # Nothing of a failed start may go on beside the next one.
+            await asyncio.wait({volume, network})
+        volume.result()
+        ports = network.result()
         spec = replace(spec, ports=tuple(DomainPort(self._tools.names.tap(port.id), port.mac) for port, _ in ports))
         started = time.time()
         await self._timed("start", self._tools.hypervisor.start(spec))
         await self._timed("plug", self._plug(machine.vpc, ports))
-        memory = self._memory
-        memory.started, memory.boots = boot_id(), machine.boots
+        memory.started = boot_id()
         self._save()
         self._spans["total"] = _milliseconds(begun)
         self._watch_lease(machine, ports, started)

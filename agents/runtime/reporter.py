@@ -92,7 +92,7 @@ class Reporter:
             try:
                 await self._send()
                 pause = 0.2
-            except (httpx.HTTPError, Unauthorized, ValueError) as error:
+            except (httpx.HTTPError, Unauthorized, ValueError, OSError) as error:
                 log.info("report not taken: %s", error)
                 self._full = True
                 self._woken.set()

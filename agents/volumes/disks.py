@@ -46,7 +46,7 @@ class Disks:
         """
         folder = self.folder(machine.id)
         folder.mkdir(exist_ok=True)
-        self.console(machine.id).touch()
+        self.console(machine.id).touch(mode=0o600)
         wanted = {self.path(machine.id, disk) for disk in machine.disks}
         for path in folder.glob("*.qcow2"):
             if path not in wanted:
@@ -75,6 +75,8 @@ class Disks:
             # Relative, because libvirtd can see the home at another place.
             command += ["-F", "qcow2", "-b", os.path.relpath(base, path.parent)]
         await run([*command, str(aside), str(size)])
+        # Libvirt gives it to QEMU's user at the start; nobody else may read a machine's data.
+        aside.chmod(0o600)
         aside.replace(path)
 
 

@@ -190,6 +190,22 @@ def test_a_subnet_without_an_internet_route_has_no_way_out(host: Host, machines:
         assert _reaches(host, machines[A], address)
 
 
+def test_a_route_can_lead_through_a_machine(host: Host, machines: dict[str, str]) -> None:
+    own = _own(host)
+    routes = (*own.route_tables[0].routes, Route(cidr="192.0.2.0/24", target="eni-b"))
+    table = own.route_tables[0].model_copy(update={"routes": routes})
+    router = own.ports[1].model_copy(update={"source_dest_check": False})
+    host.ssh(machines[B], "ip address add 192.0.2.7/32 dev lo", "root")
+    host.cloud.want(own.model_copy(update={"route_tables": (table,)}))
+    host.cloud.until_applied("vpc", OWN)
+    assert not _pings(host, machines[A], "192.0.2.7"), "B may send from its own address only"
+    host.cloud.want(own.model_copy(update={"route_tables": (table,), "ports": (own.ports[0], router)}))
+    host.cloud.until_applied("vpc", OWN)
+    assert _reaches(host, machines[A], "192.0.2.7")
+    host.cloud.want(own)
+    host.cloud.until_applied("vpc", OWN)
+
+
 def test_removal_leaves_nothing(host: Host, machines: dict[str, str]) -> None:
     for id in machines:
         host.cloud.drop("machine", id)
