@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import (
         AllocateAddressRequestTypeDef,
         AssociateAddressRequestTypeDef,
+        DescribeAddressesAttributeRequestTypeDef,
         DescribeAddressesRequestTypeDef,
         DisassociateAddressRequestTypeDef,
         ReleaseAddressRequestTypeDef,
@@ -66,6 +67,9 @@ async def on_address(ctx: Context, request: Any) -> list[Resource]:
     names = [request.get(name) for name in ("AllocationId", "AssociationId", "PublicIp")]
     row = await ctx.db.fetchrow(_NAMED, ctx.account_id, ctx.region, *names)
     return await permissions.of(ctx, ADDRESS, [row["allocation_id"]] if row else [])
+
+
+on_named_addresses = permissions.named(ADDRESS, "AllocationIds")
 
 
 async def on_target(ctx: Context, request: Any) -> list[Resource]:
@@ -120,6 +124,19 @@ def _shape(row: Any) -> dict[str, Any]:
         "Tags": tagging.shape(row["tags"]),
     }
     return {name: value for name, value in shown.items() if value is not None}
+
+
+@operation("DescribeAddressesAttribute", on=on_named_addresses)
+async def describe_addresses_attribute(
+    ctx: Context, request: DescribeAddressesAttributeRequestTypeDef
+) -> dict[str, Any]:
+    """The reverse names of the account's addresses: none of them has one."""
+    rows = await ctx.db.fetch(_LIST, ctx.account_id, ctx.region)
+    wanted = request.get("AllocationIds")
+    describing.require(ADDRESS, wanted, rows)
+    found, token = describing.page([row for row in rows if not wanted or row["id"] in wanted], request)
+    shown = [{"PublicIp": row["address"], "AllocationId": row["id"]} for row in found]
+    return {"Addresses": shown, "NextToken": token}
 
 
 async def _locked(ctx: Context, request: Any) -> Any:

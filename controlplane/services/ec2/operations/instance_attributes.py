@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from controlplane.core.context import Context
-from controlplane.core.operation import operation
+from controlplane.core.operation import ANY, operation
 from controlplane.services.ec2 import describing, launching, permissions, shapes
 from controlplane.services.ec2.catalog import TYPES
 from controlplane.services.ec2.errors import (
@@ -23,6 +23,7 @@ from controlplane.services.ec2.reconcilers import VPC as VPC_WORK
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import (
         DescribeInstanceAttributeRequestTypeDef,
+        DescribeInstanceCreditSpecificationsRequestTypeDef,
         ModifyInstanceAttributeRequestTypeDef,
         ModifyInstanceMetadataOptionsRequestTypeDef,
         MonitorInstancesRequestTypeDef,
@@ -201,3 +202,23 @@ async def _monitor(ctx: Context, ids: Any, *, monitored: bool) -> dict[str, Any]
         await _set(ctx, row, monitoring=monitored)
     state = "pending" if monitored else "disabling"
     return {"InstanceMonitorings": [{"InstanceId": row["id"], "Monitoring": {"State": state}} for row in rows]}
+
+
+CREDIT_FILTERS: dict[str, describing.Extract] = {"instance-id": describing.column("id")}
+
+
+@operation("DescribeInstanceCreditSpecifications", on=ANY)
+async def describe_instance_credit_specifications(
+    ctx: Context, request: DescribeInstanceCreditSpecificationsRequestTypeDef
+) -> dict[str, Any]:
+    """How burstable instances get processor time: by their family's default. Raises InvalidInstanceID.NotFound."""
+    wanted = request.get("InstanceIds")
+    rows = await queries.list_instances(ctx, wanted)
+    describing.require(INSTANCE, wanted, rows)
+    burstable = [row for row in describing.matching(rows, request, CREDIT_FILTERS) if TYPES[row["type"]].burstable]
+    found, token = describing.page(burstable, request, ids="InstanceIds")
+    shown = [
+        {"InstanceId": row["id"], "CpuCredits": "standard" if row["type"].startswith("t2.") else "unlimited"}
+        for row in found
+    ]
+    return {"InstanceCreditSpecifications": shown, "NextToken": token}
