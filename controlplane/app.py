@@ -101,7 +101,8 @@ class Application:
         blobs = FileBlobs(settings.blobs)
         dispatcher = Dispatcher(registry, authorizer, {"blobs": blobs, "sealing": sealer}, cloud)
         authenticator = Authenticator(principals, sealer, settings.regions, recorder)
-        self._gateway = Gateway(Pipeline(database, dispatcher, authenticator), index, settings.own_names)
+        pipeline = Pipeline(database, dispatcher, authenticator)
+        self._gateway = Gateway(pipeline, index, settings.own_names, access_log=settings.access_log)
         self._own = _own_application(
             database,
             FleetApi(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
@@ -17,20 +19,26 @@ from controlplane.wire.form import body_names_action
 from controlplane.wire.index import Index
 from controlplane.wire.route import identify
 
+access = logging.getLogger("celaje.access")
+
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Gateway:
     """Decodes HTTP, finds the route and hands the exchange to the pipeline. `endpoint_hosts` are the cloud's own names,
-    under which `bucket.name` addresses a bucket."""
+    under which `bucket.name` addresses a bucket; `access_log` has a line logged for every request."""
 
-    def __init__(self, pipeline: Pipeline, index: Index, endpoint_hosts: Sequence[str] = ()) -> None:
+    def __init__(
+        self, pipeline: Pipeline, index: Index, endpoint_hosts: Sequence[str] = (), *, access_log: bool = False
+    ) -> None:
+        self._access_log = access_log
         self._pipeline = pipeline
         self._index = index
         self._endpoint_hosts = endpoint_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
         request = _request(scope)
         incoming = Incoming(request, receive)
         exchange = Exchange(request, new_request_id())
@@ -39,6 +47,8 @@ class Gateway:
             response = await self._answer(exchange, incoming)
         except ClientGone:
             return
+        if self._access_log:
+            _log_access(exchange, response.status, time.perf_counter() - began)
         await _send(send, response, incoming, head=request.method == "HEAD")
 
     async def _answer(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
@@ -57,6 +67,21 @@ class Gateway:
         except AwsError as error:
             return encode_error(getattr(error, "route", None) or exchange.route, error, exchange.request_id)
         return await self._pipeline.answer(exchange)
+
+
+def _log_access(exchange: Exchange, status: int, seconds: float) -> None:
+    """Who called what, how it ended and how long it took; nothing of parameters, headers or query strings."""
+    route = exchange.route
+    facts = {
+        "service": route.service.name if route else None,
+        "operation": route.operation_name if route else None,
+        "principal": exchange.principal.arn,
+        "client": exchange.request.client,
+        "status": status,
+        "error": exchange.error.code if exchange.error else None,
+        "ms": round(seconds * 1000, 2),
+    }
+    access.info("request", extra={name: value for name, value in facts.items() if value is not None})
 
 
 def _request(scope: Scope) -> HttpRequest:
