@@ -109,6 +109,13 @@ class Connection:
                 raise Unavailable(str(error)) from error
             raise
 
+    def forget(self, domain: str) -> bool:
+        """Break a lock that libvirt holds on a domain for ever; False where libvirt is not ours to restart."""
+        if self._own:
+            self._daemon.restart_without(domain)
+            self._lost.set()
+        return self._own
+
     @property
     def label(self) -> str | None:
         """User and group that a machine must ask for, None where libvirt's own setting is the owner's affair."""

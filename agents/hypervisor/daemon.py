@@ -7,8 +7,11 @@ collides with nothing else on the host and can be found again, with its machines
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import shutil
+import signal
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -81,6 +84,15 @@ class Daemon:
         except (OSError, ValueError):
             return None
         return pid if str(self._runtime / "libvirtd.pid").encode() in command else None
+
+    def restart_without(self, domain: str) -> None:
+        """Kill the daemon and make it forget a domain; its machines go on, and whoever is connected starts it again."""
+        pid = self.pid()
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for suffix in ("xml", "pid"):
+            (self._runtime / "qemu" / f"{domain}.{suffix}").unlink(missing_ok=True)
 
     async def start(self) -> None:
         """Start the daemon if it does not run; returns before it answers."""

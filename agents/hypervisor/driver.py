@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 from pathlib import Path
@@ -11,11 +12,16 @@ from typing import Any, Literal
 
 import libvirt
 
-from agents.hypervisor.connection import Connection
+from agents.hypervisor.connection import Connection, Unavailable
 from agents.hypervisor.domain import DomainSpec, describe
 from agents.names import Names
 
-State = Literal["running", "stopping", "off"]
+log = logging.getLogger(__name__)
+
+_GHOST_PATIENCE = 1.0
+"""Seconds that libvirt has to notice by itself that a process is gone."""
+State = Literal["starting", "running", "stopping", "ghost", "off"]
+"""A ghost is a domain of which libvirt has the description and the lock, but nobody has a process."""
 
 _STATES: dict[int, State] = {
     libvirt.VIR_DOMAIN_SHUTDOWN: "stopping",
@@ -30,6 +36,7 @@ class Hypervisor:
     def __init__(self, connection: Connection, names: Names) -> None:
         self._connection = connection
         self._names = names
+        self._exorcism = asyncio.Lock()
 
     def machine_of(self, domain: str) -> str | None:
         """The machine that a domain's name stands for, None for other clouds' and foreign domains."""
@@ -43,9 +50,10 @@ class Hypervisor:
 
     async def state(self, machine: str) -> State:
         """What a machine does; off also when libvirt does not know it."""
+        name = self._names.domain(machine)
 
         def ask(connection: Any) -> State:
-            domain = _lookup(connection, self._names.domain(machine))
+            domain = _lookup(connection, name)
             if domain is None:
                 return "off"
             try:
@@ -54,6 +62,9 @@ class Hypervisor:
                 if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
                     return "off"
                 raise
+            if state == libvirt.VIR_DOMAIN_PAUSED:
+                # Nobody pauses machines here, so this one is on its way, or was when libvirtd was killed.
+                return "starting" if _processes_of(name) else "ghost"
             return _STATES.get(state, "running")
 
         return await self._connection.call(ask)
@@ -85,6 +96,20 @@ class Hypervisor:
         """Pull the plug."""
         await self._with(machine, lambda domain: domain.destroy())
         await asyncio.to_thread(_kill_stray, self._names.domain(machine))
+
+    async def kill(self, machine: str) -> None:
+        """Kill the machine's process, whatever libvirt thinks of it."""
+        await asyncio.to_thread(_kill_stray, self._names.domain(machine))
+
+    async def exorcise(self, machine: str) -> None:
+        """Get rid of a ghost. Libvirt can keep one for ever when it was killed between two steps of a start."""
+        async with self._exorcism:
+            await asyncio.sleep(_GHOST_PATIENCE)
+            if await self.state(machine) != "ghost":
+                return
+            log.warning("libvirt is stuck with %s, restarting it", machine)
+            if not self._connection.forget(self._names.domain(machine)):
+                raise Unavailable(f"libvirt is stuck with {machine}; restart libvirtd")
 
     async def _with(self, machine: str, act: Any) -> None:
         def find_and_act(connection: Any) -> None:

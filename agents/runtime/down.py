@@ -74,9 +74,9 @@ async def _stop_machines(home: Path, names: Names, daemon: Daemon, grace: float)
 async def _stop_machine(hypervisor: Hypervisor, machine: str, grace: float) -> None:
     deadline = time.monotonic() + grace
     pressed = -3.0
-    while await hypervisor.state(machine) != "off":
+    while await hypervisor.state(machine) not in ("off", "ghost"):
         if time.monotonic() >= deadline:
-            await hypervisor.destroy(machine)
+            await hypervisor.kill(machine)
         elif time.monotonic() - pressed >= 3:
             pressed = time.monotonic()
             await hypervisor.shut_down(machine)

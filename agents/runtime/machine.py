@@ -38,6 +38,7 @@ State = Literal["starting", "running", "stopped", "absent", "failed"]
 _PORTS_LIMIT = 2.0
 _STOP_LIMIT, _TERMINATE_LIMIT, _REBOOT_LIMIT = 60.0, 15.0, 60.0
 _PRESS_AGAIN = 2.0
+_START_LIMIT, _START_POLL = 60.0, 0.2
 _LEASE_POLL, _LEASE_SOON = 0.05, 120.0
 _BY_GUEST = "Client.InstanceInitiatedShutdown: the guest switched itself off"
 _DIED = "Server.InternalError: the machine's process ended unexpectedly"
@@ -124,7 +125,7 @@ class MachineKeeper:
 
     async def _keep_running(self, machine: Machine) -> None:
         memory = self._memory
-        state = await self._tools.hypervisor.state(self.id)
+        state = await self._settled()
         if state == "off" and memory.started == boot_id() and memory.halted is None:
             memory.halted = _DIED if self._crashed else _BY_GUEST
             self._save()
@@ -145,6 +146,17 @@ class MachineKeeper:
         elif not self._plugged:
             await self._adopt(machine)
         self._report("running")
+
+    async def _settled(self) -> str:
+        """What the machine does, once it is neither being started, by an agent before this one, nor a ghost."""
+        deadline = time.monotonic() + _START_LIMIT
+        while (state := await self._tools.hypervisor.state(self.id)) in ("starting", "ghost"):
+            if state == "ghost":
+                await self._tools.hypervisor.exorcise(self.id)
+            elif time.monotonic() >= deadline:
+                await self._tools.hypervisor.kill(self.id)
+            await asyncio.sleep(_START_POLL)
+        return state
 
     async def _keep_stopped(self, machine: Machine) -> None:
         await self._stop(_STOP_LIMIT)
@@ -242,7 +254,7 @@ class MachineKeeper:
     async def _stop(self, limit: float) -> None:
         """Press the power button, now and again because a guest that boots does not feel it; then pull the plug."""
         deadline = time.monotonic() + limit
-        while await self._tools.hypervisor.state(self.id) != "off":
+        while await self._settled() != "off":
             self._stopped.clear()
             if time.monotonic() >= deadline:
                 await self._tools.hypervisor.destroy(self.id)

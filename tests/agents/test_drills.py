@@ -9,6 +9,7 @@ import pytest
 
 from agents.contract.network import Rule, SecurityGroup
 from tests.agents import documents
+from tests.agents.cloud import under_load
 from tests.agents.lab import Host, eventually
 
 pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("agents-drills")]
@@ -128,6 +129,23 @@ def test_kills_while_machines_start_and_go(host: Host, fleet: Fleet, victim: str
     assert [path.name for path in (host.home / "machines").iterdir()] == [STEADY]
     taps = [link for link in host.traces()["links"] if link.startswith(host.names.tap_prefix)]
     assert taps == []
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.01, 0.05])
+def test_libvirtd_is_killed_between_two_steps_of_a_start(host: Host, fleet: Fleet, delay: float) -> None:
+    """Libvirt 9 can keep the lock of such a machine for ever, though its process is gone."""
+    written = host.runtime / "libvirt" / "qemu" / f"{host.names.domain(fleet.id(5))}.xml"
+    id = fleet.add(5)
+    deadline = time.monotonic() + under_load(PATIENCE)
+    while not written.exists():
+        assert time.monotonic() < deadline
+    time.sleep(delay)
+    host.kill_libvirtd()
+    host.cloud.until_networked(id, 3 * PATIENCE)
+    assert len(host.qemu(id)) == 1
+    fleet.remove(5)
+    host.cloud.until_applied("machine", id, 3 * PATIENCE)
+    assert host.qemu(id) == []
 
 
 def _kill(host: Host, victim: str) -> None:
