@@ -63,10 +63,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
                 terminalreporter.write_line(json.loads(bug)["traceback"])
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--no-machines"):
-        for item in items:
-            if item.get_closest_marker("machines"):
+    """Tests that boot machines share one worker: side by side they would starve one another's machines."""
+    for item in items:
+        if item.get_closest_marker("machines"):
+            item.add_marker(pytest.mark.xdist_group("machines"))
+            if config.getoption("--no-machines"):
                 item.add_marker(pytest.mark.skip(reason="--no-machines"))
 
 

@@ -9,7 +9,7 @@ from agents.contract.network import SecurityGroup
 from tests.agents import documents
 from tests.agents.lab import Host, built_image
 
-pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("agents-debian")]
+pytestmark = pytest.mark.machines
 
 ID, VPC = "i-0fffffffffffffff1", "vpc-0fffffffffffffff1"
 SCRIPT = "#!/bin/sh\ncloud-id > /root/made\n"

@@ -12,7 +12,7 @@ from tests.agents import documents
 from tests.agents.cloud import under_load
 from tests.agents.lab import Host, eventually
 
-pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("agents-drills")]
+pytestmark = pytest.mark.machines
 
 VPC = "vpc-0ccccccccccccccc1"
 STEADY = "i-0ccccccccccccccc0"

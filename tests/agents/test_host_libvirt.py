@@ -18,7 +18,6 @@ from tests.agents.lab import Host, eventually
 
 pytestmark = [
     pytest.mark.machines,
-    pytest.mark.xdist_group("agents-host-libvirt"),
     pytest.mark.skipif(os.geteuid() != 0, reason="machines need root"),
 ]
 

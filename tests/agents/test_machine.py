@@ -17,7 +17,7 @@ from agents.contract.network import SecurityGroup
 from tests.agents import documents
 from tests.agents.lab import Host, eventually
 
-pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("agents-machine")]
+pytestmark = pytest.mark.machines
 
 ID, PORT, VPC = "i-0aaaaaaaaaaaaaaa1", "eni-0aaaaaaaaaaaaaaa1", "vpc-0aaaaaaaaaaaaaaa1"
 SCRIPT = "#!/bin/sh\necho from user data > /root/made\n"

@@ -19,7 +19,6 @@ from tests.agents.lab import Host, any_range
 
 pytestmark = [
     pytest.mark.machines,
-    pytest.mark.xdist_group("agents-overlay"),
     pytest.mark.skipif(os.geteuid() != 0, reason="machines need root"),
 ]
 

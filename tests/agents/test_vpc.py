@@ -143,7 +143,7 @@ def test_machines_do_not_reach_services_of_the_host(host: Host, machines: dict[s
 _SERVER = """
 import socket
 
-pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("agents-vpc")]
+pytestmark = pytest.mark.machines
 listener = socket.create_server(("{address}", 8123))
 while True:
     listener.accept()[0].sendall(b"reached")

@@ -23,7 +23,7 @@ from controlplane.supervise import leftovers
 from tests.cloud import Cloud
 from tests.machines import machines_of
 
-pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("machines")]
+pytestmark = pytest.mark.machines
 
 RECOVERY_SECONDS = 10.0
 SETTLE_SECONDS = 120.0

@@ -18,7 +18,7 @@ from tests.machines import Lab
 AWS = f"{sys.prefix}/aws-cli/bin/aws"
 """In an environment of its own, made by deploy/make-venv: it insists on a botocore of its own."""
 
-pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("machines")]
+pytestmark = pytest.mark.machines
 
 
 class Aws:

@@ -14,7 +14,7 @@ import pytest
 from tests.cloud import Cloud
 from tests.machines import BOOT_SECONDS, Lab
 
-pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("machines")]
+pytestmark = pytest.mark.machines
 
 WORDS = b"imported and booted\r\n"
 # Writes WORDS to the first serial port, then halts: cld; xor ax,ax; mov ds,ax; mov si,WORDS; lodsb; out; loop.

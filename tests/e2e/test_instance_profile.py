@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from tests.cloud import Account
 from tests.machines import Lab
 
-pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("machines")]
+pytestmark = pytest.mark.machines
 
 TRUST = {
     "Version": "2012-10-17",
