@@ -19,6 +19,7 @@ from controlplane.access import accounts
 from controlplane.cli import images
 from controlplane.cli.application import Failure, Home, application, endpoint, errors, load_settings, output
 from controlplane.cli.owner import in_database
+from controlplane.console import routes as console
 from controlplane.settings import Settings, sudo_user
 from controlplane.supervise.bootstrap import FIRST_ACCOUNT
 
@@ -43,6 +44,7 @@ def welcome(
     output.print()
     output.print(f"  endpoint      [bold]{endpoint(settings)}[/bold]")
     output.print(f"  credentials   eval $({command} env), then: aws ec2 describe-instances")
+    output.print(f"  console       {endpoint(settings)}{console.PATH}/ (sign in with an access key)")
     if ssh:
         output.print(f"  first machine [bold]{ssh}[/bold]", soft_wrap=True)
     output.print(f"  status        {command} status, {command} logs -f, {command} down")
