@@ -19,7 +19,6 @@ from controlplane.access import accounts
 from controlplane.cli import images
 from controlplane.cli.application import Failure, Home, application, endpoint, errors, load_settings, output
 from controlplane.cli.owner import in_database
-from controlplane.console import routes as console
 from controlplane.settings import Settings, sudo_user
 from controlplane.supervise.bootstrap import FIRST_ACCOUNT
 
@@ -35,6 +34,8 @@ def welcome(
     home: Home = None,
 ) -> None:
     """Build the images that are missing, launch a first t3.micro, and say how to go on."""
+    from controlplane.console.routes import PATH  # here, because it loads FastAPI, which no other command needs
+
     settings = load_settings(home=home)
     for kind in images.KINDS:
         if images.built(settings, kind) is None:
@@ -44,7 +45,7 @@ def welcome(
     output.print()
     output.print(f"  endpoint      [bold]{endpoint(settings)}[/bold]")
     output.print(f"  credentials   eval $({command} env), then: aws ec2 describe-instances")
-    output.print(f"  console       {endpoint(settings)}{console.PATH}/ (sign in with an access key)")
+    output.print(f"  console       {endpoint(settings)}{PATH}/ (sign in with an access key)")
     if ssh:
         output.print(f"  first machine [bold]{ssh}[/bold]", soft_wrap=True)
     output.print(f"  status        {command} status, {command} logs -f, {command} down")
