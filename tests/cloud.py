@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import json
 import os
-import random
 import socket
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from controlplane.state.database import Database
 from controlplane.state.sealing import Sealer, load_root_key
 from controlplane.supervise import control
 from controlplane.supervise.logfiles import LogFile
+from tests.ranges import take_range
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -182,8 +182,7 @@ class Cloud:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        # 198.18.0.0/15 is for tests; each cloud takes one of its 128 blocks.
-        settings.setdefault("public_range", f"198.{random.choice((18, 19))}.{random.randrange(64) * 4}.0/22")
+        settings.setdefault("public_range", take_range())
         chosen = Settings(home=self.home, listen=f"127.0.0.1:{port}", agent=self._agent, **settings)
         with (self.home / "supervisor.log").open("ab") as log:
             subprocess.Popen(
