@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import random
+import socket
 import subprocess
-import tempfile
 from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
-from typing import Any
 
 # 198.18.0.0/15 is set aside for tests of networks.
 BLOCKS = list(IPv4Network("198.18.0.0/15").subnets(new_prefix=22))
-_held: list[Any] = []
-"""Locked files; the locks end with this process."""
+_held: list[socket.socket] = []
 
 
 def take_range() -> str:
@@ -32,12 +28,12 @@ def _addresses() -> list[IPv4Address]:
 
 
 def _lock(block: IPv4Network) -> bool:
-    path = Path(tempfile.gettempdir()) / f"celaje-range-{block.network_address}.lock"
-    file = path.open("w")
+    # A socket with an abstract name is a lock that leaves no file and ends with its process.
+    held = socket.socket(socket.AF_UNIX)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
+        held.bind(f"\0celaje-test-range-{block.network_address}")
+    except OSError:
+        held.close()
         return False
-    _held.append(file)
+    _held.append(held)
     return True
