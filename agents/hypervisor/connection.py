@@ -101,6 +101,8 @@ class Connection:
         except TimeoutError:
             raise Unavailable("libvirt does not answer") from None
         connection = self._connection
+        if connection is None:
+            raise Unavailable("libvirt went away again at once")
         try:
             return await asyncio.to_thread(function, connection)
         except libvirt.libvirtError as error:
