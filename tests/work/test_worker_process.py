@@ -128,7 +128,7 @@ async def test_a_stopped_worker_gives_its_leases_back(
     await wake_keys(database, "a")
     await wait_for(runs, "begun", 1)
     processes.kill("worker", signal.SIGTERM)
-    rows = await database.fetch("SELECT lease_owner FROM work_items")
+    rows = await database.fetch("SELECT lease_owner FROM work_items WHERE key <> '*'")
     assert [row["lease_owner"] for row in rows] in ([None], [])
 
 
