@@ -59,6 +59,7 @@ class Process:
         self._task: asyncio.Task[None] | None = None
         self._last_sign = 0.0
         self._watched = False
+        self._said_ready = False
 
     def start(self) -> None:
         """Begin to keep it running."""
@@ -110,12 +111,15 @@ class Process:
         try:
             if self.spec.prepare is not None:
                 await asyncio.to_thread(self.spec.prepare)
+            self._said_ready = False
             self._child = await self._spawn()
         except Exception as error:
             log.exception("cannot start %s", self.spec.name)
             return f"cannot start: {getattr(error, 'stderr', '') or error}"[:500]
         self._watched = False
         self._enter("starting")
+        if self._said_ready:
+            self._enter("ready")
         watch = asyncio.create_task(self._watch(self._child))
         try:
             status = await self._child.wait()
@@ -178,8 +182,11 @@ class Process:
             return False
 
     def _heard(self, line: str) -> None:
-        if line == "READY=1" and self.spec.probe is None and self.status.state == "starting":
-            self._enter("ready")
+        if line == "READY=1" and self.spec.probe is None:
+            # On a busy machine it may come before we have noticed that the process was started.
+            self._said_ready = True
+            if self.status.state == "starting":
+                self._enter("ready")
         if line == "WATCHDOG=1":
             self._watched, self._last_sign = True, time.monotonic()
 
