@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,8 +11,6 @@ from controlplane.core.principal import Principal
 
 if TYPE_CHECKING:
     from controlplane.core.operation import Resource
-
-Row = Mapping[str, Any]
 
 
 class Unit(Protocol):
@@ -97,6 +95,3 @@ class Context:
     def engine(self, kind: str) -> Any:
         """The configured engine of a kind, such as `blobs`."""
         return self.runtime.engine(kind)
-
-
-Step = Callable[[Context], Awaitable[None]]
