@@ -11,26 +11,19 @@ from starlette.responses import RedirectResponse
 
 from controlplane import settings as configuration
 from controlplane.access import facts
-from controlplane.access.authorize import Authorizer
 from controlplane.access.credentials import Authenticator
-from controlplane.access.principals import Principals
-from controlplane.access.recorder import Recorder
 from controlplane.console import routes as console
-from controlplane.core.context import Cloud
-from controlplane.engines.blobs.files import FileBlobs
 from controlplane.fleet.agents_api import FleetApi, router
 from controlplane.fleet.waiting import Waiting
-from controlplane.gateway.dispatch import Dispatcher
+from controlplane.gateway.assembly import Assembly
 from controlplane.gateway.health import health_routes
 from controlplane.gateway.incoming import Receive
 from controlplane.gateway.machine_credentials import issuer
 from controlplane.gateway.pipeline import Pipeline
-from controlplane.gateway.registry import Registry
 from controlplane.gateway.server import Gateway, Scope, Send
 from controlplane.settings import Settings
 from controlplane.state.database import Database
-from controlplane.state.listen import Listener
-from controlplane.state.sealing import Sealer, load_root_key
+from controlplane.state.sealing import Sealer
 from controlplane.wire.index import Index
 from controlplane.work.broker import make_celery, publisher
 from controlplane.work.hints import hints
@@ -80,40 +73,30 @@ class Application:
         """Open what the worker needs and build its layers."""
         database = await Database.open(settings.database, size=settings.database_connections)
         self._stack.push_async_callback(database.close)
-        sealer = Sealer(load_root_key(settings.root_key))
-        listener = Listener(settings.database)
-        principals = Principals(database, sealer, listener)
-        waiting = Waiting(listener)
-        listener.start()
-        self._stack.push_async_callback(listener.stop)
+        assembly = Assembly(settings, database)
+        waiting = Waiting(assembly.listener)
+        assembly.start()
+        self._stack.push_async_callback(assembly.stop)
         hints.start(publisher(make_celery(settings.broker)))
-        registry = Registry.scan()
-        facts.require(registry.actions())
+        facts.require(assembly.registry.actions())
         index = Index.open(
             settings.cache,
-            {entry.model: entry.extra_protocols for entry in registry.services.values() if entry.extra_protocols},
+            {e.model: e.extra_protocols for e in assembly.registry.services.values() if e.extra_protocols},
         )
-        recorder = Recorder(database)
-        recorder.start()
-        self._stack.push_async_callback(recorder.stop)
-        authorizer = Authorizer(principals, sealer, recorder)
-        cloud = Cloud(settings.regions, settings.public_range)
-        blobs = FileBlobs(settings.blobs)
-        dispatcher = Dispatcher(registry, authorizer, {"blobs": blobs, "sealing": sealer}, cloud)
-        authenticator = Authenticator(principals, sealer, settings.regions, recorder)
-        pipeline = Pipeline(database, dispatcher, authenticator)
+        authenticator = Authenticator(assembly.principals, assembly.sealer, settings.regions, assembly.recorder)
+        pipeline = Pipeline(database, assembly.dispatcher, authenticator)
         self._gateway = Gateway(pipeline, index, settings.own_names, access_log=settings.access_log)
         self._own = _own_application(
             database,
             FleetApi(
                 database=database,
                 waiting=waiting,
-                blobs=blobs,
+                blobs=assembly.blobs,
                 join_token=settings.join_token.read_text(),
-                cloud=cloud_id(sealer),
+                cloud=cloud_id(assembly.sealer),
                 public_range=str(settings.public_range),
                 cpu_overcommit=settings.cpu_overcommit,
-                issue_credentials=issuer(sealer),
+                issue_credentials=issuer(assembly.sealer),
             ),
             settings.region,
         )

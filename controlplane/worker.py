@@ -20,6 +20,7 @@ from celery import Celery, signals
 
 from controlplane import settings as configuration
 from controlplane.core import log as logs
+from controlplane.gateway.assembly import Assembly
 from controlplane.settings import Settings
 from controlplane.state.database import Database
 from controlplane.supervise.notify import keep_alive
@@ -44,6 +45,7 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="reconcilers", daemon=True)
         self._runner: Runner | None = None
+        self._assembly: Assembly | None = None
         self._last_tick = time.monotonic()
         self._stuck = False
         self._watching: tuple[asyncio.Task[None], ...] = ()
@@ -65,11 +67,15 @@ class Worker:
     async def _start(self) -> None:
         import_all_reconcilers()
         database = await Database.open(self._settings.database, size=self._settings.database_connections)
+        self._assembly = Assembly(self._settings, database)
+        self._assembly.start()
         self._runner = Runner(
             database,
             RECONCILERS,
             owner=self._settings.host_name,
             concurrency=self._settings.work_concurrency,
+            engines=self._assembly.engines,
+            runtime=self._assembly.dispatcher,
         )
         await self._runner.start()
         self._watching = (
@@ -82,6 +88,8 @@ class Worker:
             task.cancel()
         if self._runner is not None:
             await self._runner.stop()
+        if self._assembly is not None:
+            await self._assembly.stop()
 
     async def _watch_consumer(self) -> None:
         """Find out when the consumer is stuck: no tick for long although the broker answers. Then we stop giving signs

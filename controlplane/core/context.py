@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any, Protocol
 
-from controlplane.core.principal import Principal
+from controlplane.core.arn import Arn
+from controlplane.core.principal import Principal, service_principal
 
 if TYPE_CHECKING:
     from controlplane.core.operation import Resource
@@ -17,8 +18,10 @@ class Unit(Protocol):
     """One unit of work over the database. Arguments are `$1`, `$2`, … of the SQL text.
 
     Plain reads before the first write run outside a transaction; anything else opens one, which the owner of the unit
-    (pipeline or work runner) commits.
+    (pipeline or work runner) commits. `notified` holds the channels on which it has notified.
     """
+
+    notified: set[str]
 
     async def fetch(self, sql: str, *args: Any) -> list[Any]: ...
     async def fetchrow(self, sql: str, *args: Any) -> Any: ...
@@ -77,8 +80,30 @@ class Context:
         return self.runtime.cloud
 
     async def call(self, service: str, operation: str, request: Mapping[str, Any]) -> Any:
-        """Call another service's operation as the same caller, in the same transaction."""
+        """Call another service's operation as the same caller, in the same transaction, with the same checks.
+
+        Policies see the way: `aws:CalledVia`, `aws:ViaAWSService` and, at KMS, `kms:ViaService`.
+        """
         return await self.runtime.call(self, service, operation, request)
+
+    def as_service(self, name: str, source_arn: str, account_id: str = "") -> Context:
+        """The means to call as a service itself (`s3.amazonaws.com`) for the sake of one of its resources.
+
+        Only resource policies that name the service let it in; they see `aws:SourceArn` and `aws:SourceAccount`.
+        `account_id` owns the resource, for ARNs that do not say it (S3).
+        """
+        owner = Arn.parse(source_arn).account or account_id or self.account_id
+        return replace(
+            self,
+            account_id=owner,
+            operation="",
+            principal=service_principal(name, owner),
+            source_ip=name,
+            user_agent=name,
+            request={},
+            facts={"aws:SourceArn": source_arn, "aws:SourceAccount": owner},
+            resources=(),
+        )
 
     async def authorize(self, action: str, *resources: Resource) -> None:
         """Ask the policy engine about a further action. Raises the protocol's access-denied error."""

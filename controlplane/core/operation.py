@@ -52,22 +52,24 @@ class OperationSpec:
     on: On
     action: str | None
     run: Implementation
+    own_dry_run: bool = False
 
 
 F = TypeVar("F", bound=Implementation)
 
 
-def operation(name: str, *, on: On, action: str | None = None) -> Callable[[F], F]:
+def operation(name: str, *, on: On, action: str | None = None, own_dry_run: bool = False) -> Callable[[F], F]:
     """Declare the implementation of an API operation.
 
     `on` says which resources the policy engine is asked about; it has no default, so nothing can be left unguarded.
     `action` is the IAM action where its name is not the operation's (HeadObject needs `s3:GetObject`).
+    With `own_dry_run` the operation itself answers to `DryRun`; for all others the answer is EC2's, before they run.
     """
     if not re.fullmatch(r"[A-Z][A-Za-z0-9]+", name):
         raise ValueError(f"not an operation name: {name!r}")
 
     def declare(function: F) -> F:
-        function.__operation__ = OperationSpec(name, on, action, function)  # type: ignore[attr-defined]
+        function.__operation__ = OperationSpec(name, on, action, function, own_dry_run)  # type: ignore[attr-defined]
         return function
 
     return declare

@@ -53,7 +53,7 @@ class Dispatcher:
 
     async def run(self, ctx: Context, entry: ServiceEntry, spec: OperationSpec) -> Any:
         """Run an operation that was authorized."""
-        if ctx.request.get("DryRun") is True:
+        if ctx.request.get("DryRun") is True and not spec.own_dry_run:
             raise DryRunOperation("Request would have succeeded, but DryRun flag is set.")
         member = load(entry.model).operation(spec.name).idempotency_token
         if member is None:
@@ -62,12 +62,30 @@ class Dispatcher:
 
     async def call(self, ctx: Context, service: str, operation: str, request: Mapping[str, Any]) -> Any:
         """One service calls another: same caller, same transaction, same checks."""
-        entry, spec = self.find(self.registry.services[service].model, operation)
+        called = self.registry.services.get(service)
+        entry, spec = self.find(called.model if called else service, operation)
         inner = replace(
-            ctx, service=entry.name, operation=operation, request=request, facts=dict(ctx.facts), resources=()
+            ctx, service=entry.name, operation=operation, request=request, facts=self._facts(ctx, entry), resources=()
         )
         await self.check(inner, entry, spec)
         return await self.run(inner, entry, spec)
+
+    def _facts(self, ctx: Context, called: ServiceEntry) -> dict[str, Any]:
+        """The condition values of a call that a service forwards; none is added where it acts for itself."""
+        if not ctx.operation:
+            return dict(ctx.facts)
+        via = self.registry.services[ctx.service].iam_prefix
+        chain = [*ctx.facts.get("aws:CalledVia", ()), f"{via}.amazonaws.com"]
+        facts = {
+            **ctx.facts,
+            "aws:ViaAWSService": "true",
+            "aws:CalledVia": chain,
+            "aws:CalledViaFirst": chain[0],
+            "aws:CalledViaLast": chain[-1],
+        }
+        if called.iam_prefix == "kms":
+            facts["kms:ViaService"] = f"{via}.{ctx.region}.amazonaws.com"
+        return facts
 
     async def authorize(self, ctx: Context, action: str, resources: Sequence[Resource]) -> None:
         await self.authorizer.authorize(ctx, action, resources)

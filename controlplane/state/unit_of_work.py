@@ -43,13 +43,14 @@ class UnitOfWork:
     trips) are spared until something else than a plain SELECT comes.
     """
 
-    __slots__ = ("_after_commit", "_connection", "_database", "_transaction")
+    __slots__ = ("_after_commit", "_connection", "_database", "_transaction", "notified")
 
     def __init__(self, database: Lender) -> None:
         self._database = database
         self._connection: Any = None
         self._transaction: Any = None
         self._after_commit: list[Callable[[], Any]] = []
+        self.notified: set[str] = set()
 
     async def _ready(self, sql: str) -> Any:
         if self._connection is None:
@@ -84,6 +85,7 @@ class UnitOfWork:
 
     async def notify(self, channel: str, payload: str) -> None:
         """Tell listeners on a channel; Postgres delivers it when this transaction commits."""
+        self.notified.add(channel)
         await self.execute("SELECT pg_notify($1, $2)", channel, payload)
 
     def after_commit(self, callback: Callable[[], Any]) -> None:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from controlplane.core.context import Unit
+from controlplane.core.arn import Arn
+from controlplane.core.context import Context, Runtime, Unit
+from controlplane.core.principal import service_principal
 from controlplane.state.database import Database
 
 ROOT = Path(__file__).parent.parent
@@ -43,6 +45,7 @@ class Run:
     request_id: str
     database: Database
     engines: Mapping[str, Any] = field(default_factory=dict)
+    runtime: Runtime | None = None
 
     @asynccontextmanager
     async def step(self) -> AsyncIterator[Unit]:
@@ -53,6 +56,31 @@ class Run:
     def engine(self, kind: str) -> Any:
         """The configured engine of a kind, such as `blobs`."""
         return self.engines[kind]
+
+    def acting(self, db: Unit, service: str, source_arn: str, region: str = "", account_id: str = "") -> Context:
+        """The means to call operations as a service (`sns.amazonaws.com`) for the sake of one of its resources:
+
+            await run.acting(db, "sns.amazonaws.com", topic_arn).call("sqs", "SendMessage", {...})
+
+        Resource policies decide; they see `aws:SourceArn` and `aws:SourceAccount`. `region` and
+        `account_id` are the ARN's where it names them. What the call writes is part of the step `db`.
+        """
+        source = Arn.parse(source_arn)
+        owner = source.account or account_id
+        assert self.runtime is not None, "this runner was given no services"
+        return Context(
+            request_id=self.request_id,
+            account_id=owner,
+            region=region or source.region or "us-east-1",
+            service="",
+            operation="",
+            principal=service_principal(service, owner),
+            db=db,
+            runtime=self.runtime,
+            source_ip=service,
+            user_agent=service,
+            facts={"aws:SourceArn": source_arn, "aws:SourceAccount": owner},
+        )
 
 
 Function = Callable[[Run, str], Awaitable[Outcome]]

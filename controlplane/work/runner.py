@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from controlplane.core.context import Unit
+from controlplane.core.context import Runtime, Unit
 from controlplane.core.errors import AwsError, EngineError
 from controlplane.core.ids import request_id
 from controlplane.core.log import request_id as current_request
@@ -50,11 +50,13 @@ class Runner:
         owner: str,
         concurrency: int,
         engines: Mapping[str, Any] | None = None,
+        runtime: Runtime | None = None,
     ) -> None:
         self._database = database
         self._reconcilers = reconcilers
         self._owner = owner
         self._engines = engines or {}
+        self._runtime = runtime
         self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._pending: dict[Item, asyncio.Task[None]] = {}
@@ -111,7 +113,7 @@ class Runner:
         if attempts is None:
             return False
         self._leases[item] = began + LEASE_SECONDS
-        run = Run(item[1], request_id(), self._database, self._engines)
+        run = Run(item[1], request_id(), self._database, self._engines, self._runtime)
         token = current_request.set(run.request_id)
         try:
             release = await self._attempt(item, run, attempts)

@@ -1,0 +1,42 @@
+"""What lies between the database and the operations, put together for a gateway or for the worker of reconcilers."""
+
+from __future__ import annotations
+
+from controlplane.access.authorize import Authorizer
+from controlplane.access.principals import Principals
+from controlplane.access.recorder import Recorder
+from controlplane.core.context import Cloud
+from controlplane.engines.blobs.files import FileBlobs
+from controlplane.gateway.dispatch import Dispatcher
+from controlplane.gateway.registry import Registry
+from controlplane.settings import Settings
+from controlplane.state.caches import attach_all
+from controlplane.state.database import Database
+from controlplane.state.listen import Listener
+from controlplane.state.sealing import Sealer, load_root_key
+
+
+class Assembly:
+    """The services with all that their operations need. Nothing runs before `start`."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.sealer = Sealer(load_root_key(settings.root_key))
+        self.listener = Listener(settings.database)
+        self.principals = Principals(database, self.sealer, self.listener)
+        self.recorder = Recorder(database)
+        self.authorizer = Authorizer(self.principals, self.sealer, self.recorder)
+        self.cloud = Cloud(settings.regions, settings.public_range)
+        self.blobs = FileBlobs(settings.blobs)
+        self.registry = Registry.scan()
+        self.engines = {"blobs": self.blobs, "sealing": self.sealer}
+        self.dispatcher = Dispatcher(self.registry, self.authorizer, self.engines, self.cloud)
+        attach_all(self.listener)
+
+    def start(self) -> None:
+        """Listen and record."""
+        self.listener.start()
+        self.recorder.start()
+
+    async def stop(self) -> None:
+        await self.recorder.stop()
+        await self.listener.stop()
