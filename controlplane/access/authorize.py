@@ -15,7 +15,7 @@ from controlplane.access.policy.decision import Decision, denial_message
 from controlplane.access.policy.evaluate import PolicySet, PrincipalPolicies, Question, Target, evaluate
 from controlplane.access.policy.parse import Policy, compile_policy
 from controlplane.access.policy.principals import ANONYMOUS, Caller, PrincipalKind
-from controlplane.access.principals import PrincipalGone, Principals
+from controlplane.access.principals import OrganizationPolicies, PrincipalGone, Principals
 from controlplane.access.recorder import Made, Recorder
 from controlplane.access.request_context import RequestContext, ResourceContext
 from controlplane.core.arn import Arn
@@ -52,8 +52,9 @@ class Authorizer:
     async def authorize(self, ctx: Context, action: str, resources: Sequence[Resource]) -> None:
         """Return when the caller may do `action` on every one of the resources. Raises the family's denial.
 
-        The owner of a resource is the account of its ARN; where that has none (S3), `aws:ResourceAccount` among the
-        resource's conditions. A role's trust policy is given as the role's policy.
+        The owner of a resource is `aws:ResourceAccount` among its conditions (for ARNs that name no account, as S3's,
+        or another than the one that decides, as those of Organizations), else the account of its ARN. A role's trust
+        policy is given as the role's policy.
         """
         principal = ctx.principal
         if action.startswith("iam:") and _is_barred_from_iam(principal):
@@ -64,10 +65,12 @@ class Authorizer:
         except PrincipalGone as error:
             raise refusal(_dialect(ctx), Refusal.UNKNOWN_KEY) from error
         caller = caller_of(principal)
-        values = RequestContext(ctx, tags)
+        values = RequestContext(ctx, tags, await self._principals.organization(principal.account_id))
         for resource in resources:
-            target = await self._target(ctx, action, resource)
-            question = Question(caller, action, target, ResourceContext(values, resource, action))
+            owner = _owner(ctx, resource)
+            organization = await self._principals.organization(owner)
+            target = _target(action, resource, owner, organization)
+            question = Question(caller, action, target, ResourceContext(values, resource, action, owner, organization))
             self._decide(ctx, question, policies)
 
     async def pass_role(self, ctx: Context, role_arn: str, service: str) -> None:
@@ -82,20 +85,6 @@ class Authorizer:
             raise denial(_dialect(ctx), ctx.service, "Cross-account pass role is not allowed.")
         if found is None or not directory.trusts_service(found, service):
             raise AwsError(f"The role {role_arn} cannot be assumed by {service}.", code="InvalidParameterValue")
-
-    async def _target(self, ctx: Context, action: str, resource: Resource) -> Target:
-        owner = _account_of(resource.arn) or str(resource.conditions.get("aws:ResourceAccount", ctx.account_id))
-        if owner == _AWS:
-            owner = ctx.account_id
-        organization = await self._principals.organization(owner)
-        policy = None
-        if resource.policy is not None:
-            document = orjson.dumps(resource.policy).decode()
-            policy = PolicySet([_compiled(document, f"policy of {resource.arn}")])
-        service = action.partition(":")[0]
-        trust = service == "sts" and policy is not None
-        delegates = trust or (policy is not None and service in _DELEGATING)
-        return Target(resource.arn, owner, policy, organization.resource_control, trust, delegates)
 
     def _decide(self, ctx: Context, question: Question, policies: PrincipalPolicies) -> None:
         decision = evaluate(question, policies)
@@ -136,6 +125,22 @@ class Authorizer:
         }
         sealed = self._sealer.seal(MESSAGE, orjson.dumps(content), question.caller.account)
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def _owner(ctx: Context, resource: Resource) -> str:
+    owner = str(resource.conditions.get("aws:ResourceAccount", "")) or _account_of(resource.arn)
+    return ctx.account_id if owner in ("", _AWS) else owner
+
+
+def _target(action: str, resource: Resource, owner: str, organization: OrganizationPolicies) -> Target:
+    policy = None
+    if resource.policy is not None:
+        document = orjson.dumps(resource.policy).decode()
+        policy = PolicySet([_compiled(document, f"policy of {resource.arn}")])
+    service = action.partition(":")[0]
+    trust = service == "sts" and policy is not None
+    delegates = trust or (policy is not None and service in _DELEGATING)
+    return Target(resource.arn, owner, policy, organization.resource_control, trust, delegates)
 
 
 def caller_of(principal: Principal) -> Caller:

@@ -75,6 +75,8 @@ class Authenticator:
             raise refusal(dialect, Refusal.UNSIGNED_HEADERS, _not_signed(unsigned))
         credential = await self._credential(signature, dialect)
         self._check_signature(request, signature, credential, dialect)
+        if signature.token is not None and await self._principals.is_closed(credential.principal.account_id):
+            raise refusal(dialect, Refusal.UNKNOWN_KEY)
         self._recorder.used(credential.principal, signature.region, route.service.name)
         return credential.principal
 

@@ -28,14 +28,26 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from controlplane.state.base import Base
 
+_OPEN = text("closed_at IS NULL")
+
 
 class Account(Base):
-    """One account. `organization` is the seam for Organizations: the levels of policies above the account."""
+    """One account. A closed one keeps its row, so that its id is never given again; its name and address are free.
+
+    `organization` is what Organizations tells everybody else: id, path and the levels of policies above the account.
+    """
 
     __tablename__ = "access_accounts"
+    __table_args__ = (
+        Index("uq_access_accounts_name", "name", unique=True, postgresql_where=_OPEN),
+        Index("uq_access_accounts_email", text("lower(email)"), unique=True, postgresql_where=_OPEN),
+    )
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)
-    name: Mapped[str] = mapped_column(Text, unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    email: Mapped[str | None] = mapped_column(Text)
+    closed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    freed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     organization: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 

@@ -68,11 +68,19 @@ class Holdings:
 
 @dataclass(frozen=True, slots=True)
 class OrganizationPolicies:
-    """The levels of organization policies above an account; both are empty outside an organization."""
+    """Where an account stands: its organization, its path in it (`o-…/r-…/ou-…/`) and the levels of policies above it.
 
+    All are empty outside an organization. A closed account is `closed`, whatever else is known of it.
+    """
+
+    id: str = ""
+    path: str = ""
+    closed: bool = False
     service_control: tuple[PolicySet, ...] = ()
     resource_control: tuple[PolicySet, ...] = ()
 
+
+NO_ORGANIZATION = OrganizationPolicies()
 
 _LIVE: weakref.WeakSet[Principals] = weakref.WeakSet()
 
@@ -131,6 +139,10 @@ class Principals:
     async def organization(self, account_id: str) -> OrganizationPolicies:
         """Policies above an account."""
         return await self._get("organization", account_id, self._load_organization) or OrganizationPolicies()
+
+    async def is_closed(self, account_id: str) -> bool:
+        """Whether an account was closed, so that no credentials of it are good any more."""
+        return (await self.organization(account_id)).closed
 
     async def tags(self, principal: Principal) -> dict[str, str]:
         """The tags that `aws:PrincipalTag` speaks of: those of the user or role, and over them the session's.
@@ -208,11 +220,15 @@ class Principals:
 
     async def _load_organization(self, account_id: str) -> tuple[str, OrganizationPolicies] | None:
         row = await queries.account(self._database, account_id)
-        if row is None or not row["organization"]:
+        if row is None:
             return account_id, OrganizationPolicies()
-        levels = row["organization"]
+        told = row["organization"] or {}
         return account_id, OrganizationPolicies(
-            _levels(levels.get("service_control", [])), _levels(levels.get("resource_control", []))
+            told.get("id", ""),
+            told.get("path", ""),
+            row["closed_at"] is not None,
+            _levels(told.get("service_control", [])),
+            _levels(told.get("resource_control", [])),
         )
 
 

@@ -13,7 +13,8 @@ class Reader(Protocol):
 
 _ACCESS_KEY = """
 SELECT k.id, k.account_id, k.secret, k.status, k.user_id, u.name, u.path
-FROM access_keys k LEFT JOIN access_identities u ON u.id = k.user_id
+FROM access_keys k JOIN access_accounts a ON a.id = k.account_id AND a.closed_at IS NULL
+LEFT JOIN access_identities u ON u.id = k.user_id
 WHERE k.id = $1
 """
 _IDENTITY = """
@@ -40,7 +41,7 @@ SELECT p.arn AS name, v.document FROM access_policies p
 JOIN access_policy_versions v ON v.policy_arn = p.arn AND v.version = p.default_version
 WHERE p.arn = ANY($1)
 """
-_ACCOUNT = "SELECT id, name, organization, created_at FROM access_accounts WHERE id = $1"
+_ACCOUNT = "SELECT id, name, email, organization, created_at, closed_at FROM access_accounts WHERE id = $1"
 _ROLE = """
 SELECT id, account_id, name, path, trust_policy, max_session_seconds, tags FROM access_identities
 WHERE kind = 'role' AND account_id = $1 AND lower(name) = lower($2)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controlplane.access.policy.match import ContextValue
+from controlplane.access.principals import NO_ORGANIZATION, OrganizationPolicies
 from controlplane.core.context import Context
 from controlplane.core.operation import Resource
 from controlplane.core.principal import Principal
@@ -24,17 +25,21 @@ _TYPES = {
 class RequestContext(Mapping[str, ContextValue]):
     """Condition keys (lower case) of one request, shared by all resources it asks about."""
 
-    __slots__ = ("_ctx", "_tags", "_values")
+    __slots__ = ("_ctx", "_organization", "_tags", "_values")
 
-    def __init__(self, ctx: Context, principal_tags: Mapping[str, str]) -> None:
+    def __init__(
+        self, ctx: Context, principal_tags: Mapping[str, str], organization: OrganizationPolicies = NO_ORGANIZATION
+    ) -> None:
         self._ctx = ctx
         self._tags = principal_tags
+        self._organization = organization
         self._values: dict[str, ContextValue] | None = None
 
     def _all(self) -> dict[str, ContextValue]:
         if self._values is None:
             self._values = {
                 **_of_principal(self._ctx.principal, self._tags),
+                **_of_organization("principalorg", self._organization),
                 **_of_request(self._ctx),
                 **{key.lower(): value for key, value in self._ctx.facts.items() if ":" in key},
             }
@@ -57,18 +62,29 @@ class RequestContext(Mapping[str, ContextValue]):
 class ResourceContext(Mapping[str, ContextValue]):
     """The request's values and those of one resource, which win."""
 
-    __slots__ = ("_action", "_own", "_request", "_resource")
+    __slots__ = ("_action", "_organization", "_own", "_owner", "_request", "_resource")
 
-    def __init__(self, request: RequestContext, resource: Resource, action: str) -> None:
+    def __init__(
+        self,
+        request: RequestContext,
+        resource: Resource,
+        action: str,
+        owner: str = "",
+        organization: OrganizationPolicies = NO_ORGANIZATION,
+    ) -> None:
         self._request = request
         self._resource = resource
         self._action = action
+        self._owner = owner
+        self._organization = organization
         self._own: dict[str, ContextValue] | None = None
 
     def _of_resource(self) -> dict[str, ContextValue]:
         if self._own is None:
             service = self._action.partition(":")[0]
-            own: dict[str, ContextValue] = {}
+            own: dict[str, ContextValue] = _of_organization("resourceorg", self._organization)
+            if self._owner:
+                own["aws:resourceaccount"] = self._owner
             for key, value in self._resource.tags.items():
                 own[f"aws:resourcetag/{key.lower()}"] = value
                 own[f"{service}:resourcetag/{key.lower()}"] = value
@@ -91,6 +107,13 @@ class ResourceContext(Mapping[str, ContextValue]):
 
     def __len__(self) -> int:
         return len({**self._request, **self._of_resource()})
+
+
+def _of_organization(prefix: str, organization: OrganizationPolicies) -> dict[str, ContextValue]:
+    """The organization that a caller or a resource belongs to; no values outside one."""
+    if not organization.id:
+        return {}
+    return {f"aws:{prefix}id": organization.id, f"aws:{prefix}paths": [organization.path]}
 
 
 def _of_principal(principal: Principal, tags: Mapping[str, str]) -> dict[str, ContextValue]:

@@ -1,4 +1,4 @@
-"""celaje env, celaje account add, celaje account list."""
+"""celaje env, celaje account add, close and list."""
 
 from __future__ import annotations
 
@@ -58,12 +58,30 @@ def add(
     _print_exports(settings, made)
 
 
+@account.command()
+def close(
+    name: Annotated[str, typer.Argument(help="Name or id of the account.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: Home = None,
+) -> None:
+    """Close an account for ever: its keys stop at once, its machines, disks, networks and all the rest are freed."""
+    settings = load_settings(home=home)
+    found = in_database(settings, lambda db, _: accounts.find(db, name))
+    if found is None:
+        raise Failure(f"no account {name!r}; `celaje account list` shows all.")
+    if not yes:
+        typer.confirm(f"Close {found['name']} ({found['id']}) and delete all that it holds?", abort=True)
+    in_database(settings, lambda db, _: accounts.close(db, found["id"]))
+    output.print(f"{found['name']} ({found['id']}) is closed; what it held is being freed.")
+
+
 @account.command("list")
 def list_accounts(home: Home = None) -> None:
     """Show all accounts."""
-    table = Table("name", "id", "since", box=None, pad_edge=False, header_style="bold")
+    table = Table("name", "id", "since", "state", box=None, pad_edge=False, header_style="bold")
     for row in in_database(load_settings(home=home), lambda db, _: accounts.everyone(db)):
-        table.add_row(str(row["name"]), str(row["id"]), f"{row['created_at']:%Y-%m-%d %H:%M}")
+        state = "open" if row["closed_at"] is None else "closed" if row["freed_at"] else "closing"
+        table.add_row(str(row["name"]), str(row["id"]), f"{row['created_at']:%Y-%m-%d %H:%M}", state)
     output.print(table)
 
 

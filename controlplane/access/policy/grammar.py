@@ -126,6 +126,25 @@ def validate_resource(document: str) -> dict[str, Any]:
     return content
 
 
+def validate_control(document: str, *, resource: bool) -> dict[str, Any]:
+    """Check a service control policy, or a resource control policy (`resource`). Raises MalformedPolicy."""
+    content = _structure(document, SYNTAX, _IDENTITY_ELEMENTS | _PRINCIPAL_ELEMENTS)
+    _legacy(content)
+    _sids(content, alphanumeric=False)
+    for statement in statements_of(content):
+        _resources(statement)
+        _actions(statement)
+        if not _given(statement, "Action") or not _given(statement, "Resource"):
+            raise MalformedPolicy("Policy statement must contain actions and resources.")
+        if not resource and _PRINCIPAL_ELEMENTS & statement.keys():
+            raise MalformedPolicy("Policy document should not specify a principal.")
+        if resource and (statement["Effect"] != "Deny" or statement.get("Principal") != "*"):
+            raise MalformedPolicy('A resource control policy denies, and names the principal "*".')
+        if resource and ("NotAction" in statement or "*" in texts(statement["Action"])):
+            raise MalformedPolicy("A resource control policy names the actions of single services.")
+    return content
+
+
 def statements_of(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The statements of a document, whether it has one or a list."""
     statement = content["Statement"]

@@ -1,0 +1,1 @@
+"""Organizations: accounts under one root, and the policies above them."""

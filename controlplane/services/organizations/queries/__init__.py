@@ -1,0 +1,1 @@
+"""Organizations's SQL, one file a noun."""
