@@ -39,6 +39,7 @@ INSERT INTO access_identities (id, account_id, kind, name, path, trust_policy, m
 VALUES ($1, $2, 'role', $3, '/', $4, 3600)
 """
 _INLINE = "INSERT INTO access_inline_policies (identity_id, name, document) VALUES ($1, $2, $3)"
+_NOWHERE = ".celaje.internal"
 _EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 _KEY = """
 INSERT INTO access_keys (id, account_id, secret) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING id
@@ -142,13 +143,13 @@ async def find(db: Unit, account: str) -> Any:
 
 
 async def email_is_taken(db: Unit, email: str) -> bool:
-    """Whether an account that is not closed has this address."""
-    return bool(await db.fetchval(_EMAIL_TAKEN, email))
+    """Whether an account that is not closed has this address. Those that `email_of` makes up are nobody's to take."""
+    return email.lower().endswith(_NOWHERE) or bool(await db.fetchval(_EMAIL_TAKEN, email))
 
 
 def email_of(row: Mapping[str, Any]) -> str:
     """The address of an account's root user; accounts that were made without have one that leads nowhere."""
-    return row["email"] or f"root@{row['id']}.celaje.internal"
+    return row["email"] or f"root@{row['id']}{_NOWHERE}"
 
 
 async def everyone(db: Unit) -> list[dict[str, object]]:

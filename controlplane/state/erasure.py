@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Protocol
 
 from controlplane.core.context import Unit
+
+
+class Reader(Protocol):
+    """Anything that can run a query."""
+
+    async def fetch(self, sql: str, *args: Any) -> list[Any]: ...
+
 
 _OWNED = """
 SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
@@ -27,14 +34,21 @@ WHERE k.contype = 'f' AND child.relnamespace = 'public'::regnamespace
 async def erase(db: Unit, account_id: str, *, prefix: str = "", kept: Collection[str] = ()) -> list[str]:
     """Delete the account's rows of all tables (whose names begin with `prefix`) with an `account_id`, and what refers
     to these rows by foreign keys. Answers the tables, in the order in which they were emptied."""
+    references = [dict(row) for row in await db.fetch(_REFERENCES)]
+    owned = await owned_rows(db, prefix=prefix, kept=kept)
+    order = _children_first(set(owned), references)
+    for name in order:
+        await db.execute(f'DELETE FROM "{name}" WHERE {owned[name]}', account_id)
+    return order
+
+
+async def owned_rows(db: Reader, *, prefix: str = "", kept: Collection[str] = ()) -> dict[str, str]:
+    """The condition that picks an account's (`$1`) rows, for each table that may have some."""
     tables = {row["name"] for row in await db.fetch(_OWNED)}
     references = [dict(row) for row in await db.fetch(_REFERENCES)]
-    doomed = {name: "account_id = $1" for name in tables if name.startswith(prefix) and name not in kept}
-    _spread(doomed, tables, references)
-    order = _children_first(set(doomed), references)
-    for name in order:
-        await db.execute(f'DELETE FROM "{name}" WHERE {doomed[name]}', account_id)
-    return order
+    found = {name: "account_id = $1" for name in tables if name.startswith(prefix) and name not in kept}
+    _spread(found, tables, references)
+    return found
 
 
 def _spread(doomed: dict[str, str], owned: set[str], references: list[dict[str, Any]]) -> None:

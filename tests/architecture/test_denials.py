@@ -1,18 +1,23 @@
-"""Every operation of every service denies a user without policies, generated from the registry."""
+"""Generated from the registry: every operation of every service denies a user without policies and a principal that may
+do all but this, and shows and changes nothing of another account to that one's administrator."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+from itertools import product
 from random import Random
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from controlplane.core.operation import NoPermissionNeeded, Unauthenticated
 from controlplane.gateway.registry import Registry
 from controlplane.wire.service import load
+from tests.architecture import belongings
 from tests.cloud import Account, Cloud
-from tests.services.iam.conftest import document, user_with_key
+from tests.services.iam.conftest import document, trust, user_with_key
 from tests.wire.generate import Generator
 
 DENIALS = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
@@ -27,6 +32,13 @@ GIVEN: dict[tuple[str, str], dict[str, Any]] = {
     ("ec2", "DeleteTags"): {"Resources": ["vpc-0123456789abcdef0"]},
     ("sts", "AssumeRole"): {"RoleArn": "arn:aws:iam::123456789012:role/some", "RoleSessionName": "session"},
 }
+
+# What would take the attacker out of the place that it attacks from.
+LEAVING = {("organizations", "LeaveOrganization"), ("organizations", "DeleteOrganization")}
+NAMELESS: set[str] = set()
+"""Services whose requests name nothing that an account has."""
+NOTES_SECONDS = 1.5
+"""So long after a use of a key or role the note of it may be written."""
 
 
 @pytest.fixture(scope="module")
@@ -54,32 +66,123 @@ def test_only_few_operations_need_no_permission() -> None:
     }
 
 
+@pytest.fixture(scope="module")
+def powers(cloud: Cloud) -> Powers:
+    return Powers(cloud.new_account())
+
+
+class Powers:
+    """A role that may do everything. Its sessions may do all but one action: the session policy, which travels in the
+    token, says so to every worker at once."""
+
+    def __init__(self, account: Account) -> None:
+        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        self._account = account
+        iam = account.client("iam")
+        iam.create_role(RoleName="all", AssumeRolePolicyDocument=trust({"AWS": account.id}))
+        iam.put_role_policy(RoleName="all", PolicyName="all", PolicyDocument=document(everything))
+        self._sts = user_with_key(account, "admin", everything).client("sts")
+
+    def all_but(self, action: str, model: str) -> Any:
+        """A client of a session that may do everything but one action."""
+        made = self._sts.assume_role(
+            RoleArn=f"arn:aws:iam::{self._account.id}:role/all",
+            RoleSessionName="almost",
+            Policy=document({"Effect": "Allow", "NotAction": action, "Resource": "*"}),
+        )["Credentials"]
+        session = Account(self._account.endpoint, self._account.id, made["AccessKeyId"], made["SecretAccessKey"])
+        return session.client(model, aws_session_token=made["SessionToken"])
+
+
 @pytest.mark.parametrize("service", sorted({service for service, _, _, free in OPERATIONS if not free}))
-def test_denied_with_every_other_permission(cloud: Cloud, service: str) -> None:
+def test_denied_with_every_other_permission(powers: Powers, service: str) -> None:
     entry = Registry.scan().services[service]
-    guarded = [(model, name) for owner, model, name, free in OPERATIONS if owner == service and not free]
-    denied = sorted({entry.action(entry.operations[name]) for _, name in guarded})
-    account = cloud.new_account()
-    almost = user_with_key(account, "almost", {"Effect": "Allow", "Action": "*", "Resource": "*"})
-    iam = account.client("iam")
-    for number, actions in enumerate(batched(denied, 100)):
-        policy = document({"Effect": "Deny", "Action": actions, "Resource": "*"})
-        arn = iam.create_policy(PolicyName=f"no-{number}", PolicyDocument=policy)["Policy"]["Arn"]
-        iam.attach_user_policy(UserName="almost", PolicyArn=arn)
-    for model, name in guarded:
-        assert _refused(almost, service, model, name)["Code"] in DENIALS, name
+    for owner, model, name, free in OPERATIONS:
+        if owner == service and not free:
+            action = entry.action(entry.operations[name])
+            error = _error(powers.all_but(action, model), service, model, name)
+            assert error["Code"] in DENIALS, (name, error)
+            assert f"is not authorized to perform: {action}" in error["Message"], (name, error)
+            assert f"because no session policy allows the {action} action" in error["Message"], (name, error)
 
 
-def batched(items: list[str], size: int) -> list[list[str]]:
-    """Lists of at most `size`; a managed policy holds about 6,000 characters."""
-    return [items[start : start + size] for start in range(0, len(items), size)]
+# What tells of other accounts by its nature: whose a key is, and whom an invitation goes to.
+TELLING = {("sts", "GetAccessKeyInfo"), ("organizations", "InviteAccountToOrganization")}
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Two accounts that both have something of every service; the second one's administrator attacks the first."""
+
+    victim: Account
+    attacker: Account
+    known: belongings.Known
+    secrets: set[str]
+
+
+@pytest.fixture(scope="module")
+def neighbours(cloud: Cloud) -> Neighbours:
+    victim, attacker = cloud.new_account(), cloud.new_account()
+    for account in (victim, attacker):
+        belongings.fill(account)
+    known = belongings.harvest(victim)
+    time.sleep(NOTES_SECONDS)
+    return Neighbours(victim, attacker, known, belongings.secrets_of(known, belongings.harvest(attacker)))
+
+
+def test_enough_is_known_to_attack_with(neighbours: Neighbours) -> None:
+    assert {"VpcId", "GroupId", "UserName", "RoleName", "Arn", "AllocationId"} <= set(neighbours.known)
+    assert len(neighbours.secrets) > 50
+
+
+@pytest.mark.parametrize("service", sorted({service for service, *_ in OPERATIONS}))
+def test_another_accounts_administrator_sees_and_changes_nothing(
+    cloud: Cloud, neighbours: Neighbours, service: str
+) -> None:
+    """Every operation, with all that is known of the other account's things in its request: first those that read,
+    then those that write, which may give the attacker's own things the same names."""
+    before, named = belongings.rows_of(cloud, neighbours.victim.id), 0
+    for owner, model, name, _ in sorted(OPERATIONS, key=lambda item: not item[2].startswith(belongings.READING)):
+        if owner != service or (service, name) in TELLING | LEAVING:
+            continue
+        client = neighbours.attacker.client(model)
+        for full, pick in product((False, True), (0, -1)):  # all members or those that fit; the first or the last value
+            parameters = belongings.request(
+                model, name, neighbours.known, full=full, pick=pick, given=GIVEN.get((service, name), {})
+            )
+            if parameters is None:
+                break
+            sent = {value for _, value in belongings.strings(parameters)}
+            named += bool(sent & neighbours.secrets)
+            told = {value for _, value in belongings.strings(_answer(client, name, parameters))}
+            leaked = told & neighbours.secrets - sent
+            assert not leaked, (name, parameters)
+            if not name.startswith(belongings.READING):
+                neighbours.secrets.difference_update(sent)
+    assert belongings.rows_of(cloud, neighbours.victim.id) == before
+    assert named or service in NAMELESS
+
+
+def _answer(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+    """What an attack is answered; a refusal must be one of the caller's faults."""
+    try:
+        return client._make_api_call(operation, parameters)
+    except ParamValidationError:
+        return {}
+    except ClientError as error:
+        assert error.response["ResponseMetadata"]["HTTPStatusCode"] < 500, (operation, parameters, error)
+        return {key: value for key, value in error.response.items() if key not in ("Error", "message")}
 
 
 def _refused(user: Account, service: str, model: str, operation: str) -> dict[str, str]:
+    return _error(user.client(model), service, model, operation)
+
+
+def _error(client: Any, service: str, model: str, operation: str) -> dict[str, str]:
     shape = load(model).operation(operation).input_shape
     generator = Generator(Random(operation), load(model).protocols[0])
     parameters = generator.value(shape) if shape is not None else {}
     parameters |= GIVEN.get((service, operation), {})
     with pytest.raises(ClientError) as refused:
-        user.client(model)._make_api_call(operation, parameters)
+        client._make_api_call(operation, parameters)
     return dict(refused.value.response["Error"])

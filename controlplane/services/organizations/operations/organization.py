@@ -25,6 +25,10 @@ from controlplane.services.organizations.errors import (
 )
 from controlplane.services.organizations.queries import policies, tree
 
+_INSERT = """
+INSERT INTO organizations_organizations (id, management_id, root_id, feature_set) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING RETURNING true
+"""
 _SET_TYPES = "UPDATE organizations_organizations SET policy_types = $2 WHERE id = $1"
 _DETACH_TYPE = "DELETE FROM organizations_attachments WHERE organization_id = $1 AND type = $2"
 _SET_POLICY = """
@@ -37,14 +41,8 @@ WHERE id = $1
 async def create_organization(ctx: Context, request: Any) -> dict[str, Any]:
     """Make the caller's account the management account of a new organization. Raises AlreadyInOrganization."""
     id, root = nouns.new_id("o", 10), nouns.new_id("r", 4)
-    await ctx.db.insert(
-        "organizations_organizations",
-        id=id,
-        management_id=ctx.account_id,
-        root_id=root,
-        feature_set=request.get("FeatureSet") or "ALL",
-    )
-    if not await tree.join(ctx.db, id, root, ctx.account_id, "INVITED"):
+    made = await ctx.db.fetchval(_INSERT, id, ctx.account_id, root, request.get("FeatureSet") or "ALL")
+    if not made or not await tree.join(ctx.db, id, root, ctx.account_id, "INVITED"):
         raise AlreadyInOrganizationException
     await levels.refresh(ctx.db, id)
     row = await tree.of_account(ctx.db, ctx.account_id)
