@@ -71,7 +71,9 @@ class Application:
 
     async def start(self, settings: Settings) -> None:
         """Open what the worker needs and build its layers."""
-        database = await Database.open(settings.database, size=settings.database_connections)
+        database = await Database.open(
+            settings.database, generations=settings.generations, size=settings.database_connections
+        )
         self._stack.push_async_callback(database.close)
         assembly = Assembly(settings, database)
         waiting = Waiting(assembly.listener)

@@ -176,6 +176,11 @@ class Settings(BaseSettings):
         return self.home / "run"
 
     @property
+    def generations(self) -> Path:
+        """File through which processes tell each other which tables they wrote."""
+        return self.run / "generations"
+
+    @property
     def secrets(self) -> Path:
         """Folder of the root key and the join token."""
         return self.home / "secrets"

@@ -66,7 +66,9 @@ class Worker:
 
     async def _start(self) -> None:
         import_all_reconcilers()
-        database = await Database.open(self._settings.database, size=self._settings.database_connections)
+        database = await Database.open(
+            self._settings.database, generations=self._settings.generations, size=self._settings.database_connections
+        )
         self._assembly = Assembly(self._settings, database)
         self._assembly.start()
         self._runner = Runner(

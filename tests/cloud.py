@@ -170,7 +170,7 @@ class Cloud:
 
     async def _create_account(self) -> accounts.Account:
         settings = Settings(home=self.home)
-        database = await Database.open(settings.database, size=1)
+        database = await Database.open(settings.database, generations=settings.generations, size=1)
         try:
             async with database.unit() as db:
                 sealer = Sealer(load_root_key(settings.root_key))

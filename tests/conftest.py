@@ -97,7 +97,7 @@ async def database_url(postgres: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """A fresh database with the schema in it."""
-    database = await Database.open(database_url)
+    database = await Database.open(database_url, generations=None)
     yield database
     with contextlib.suppress(TimeoutError):
         await database.close()

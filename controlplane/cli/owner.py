@@ -38,7 +38,7 @@ def in_database(settings: Settings, action: Callable[[Unit, Sealer], Awaitable[T
 async def _opened(settings: Settings) -> AsyncIterator[tuple[Unit, Sealer]]:
     if not settings.root_key.exists():
         raise FileNotFoundError(f"there is no {settings.root_key}")
-    database = await Database.open(settings.database, size=1)
+    database = await Database.open(settings.database, generations=settings.generations, size=1)
     try:
         async with database.unit() as db:
             yield db, Sealer(load_root_key(settings.root_key))

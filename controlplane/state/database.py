@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import orjson
 
+from controlplane.state.generations import Generations
+from controlplane.state.read_cache import ReadCache
 from controlplane.state.unit_of_work import UnitOfWork, is_alive
 
 _ACQUIRE_SECONDS = 5.0
@@ -40,15 +43,17 @@ class Database:
     time, which costs more than a query.
     """
 
-    def __init__(self, pool: asyncpg.Pool, url: str) -> None:
+    def __init__(self, pool: asyncpg.Pool, url: str, cache: ReadCache) -> None:
         self.url = url
+        self.cache = cache
         self._pool = pool
         self._idle: list[Any] = []
         self._waiting = 0
 
     @classmethod
-    async def open(cls, url: str, *, size: int = 16) -> Database:
-        """Connect. `url` is a libpq URL; `size` bounds the connections of this process."""
+    async def open(cls, url: str, *, generations: Path | None, size: int = 16) -> Database:
+        """Connect. `url` is a libpq URL; `size` bounds the connections of this process; `generations` is the file that
+        all processes of a cloud share, so that each one's cache of reads learns of the others' writes."""
         pool = await asyncpg.create_pool(
             url,
             min_size=1,
@@ -59,7 +64,10 @@ class Database:
             command_timeout=30,
             max_inactive_connection_lifetime=0,
         )
-        return cls(pool, url)
+        cache = ReadCache(Generations(generations))
+        async with pool.acquire() as connection:
+            await cache.learn(connection)
+        return cls(pool, url, cache)
 
     async def borrow(self) -> Any:
         """A connection. Raises TimeoutError when none becomes free, OSError or a PostgresError when there is none."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import asyncpg
 
 from controlplane.core.errors import ServiceUnavailable
+from controlplane.state.read_cache import ReadCache, query
 
 # Row locks last as long as their transaction, and notifications and sequence numbers belong to one.
 _BEGINS = re.compile(r" for (no key update|key share|update|share)\b|\bpg_(try_)?advisory|\bpg_notify\b|\bnextval\b")
@@ -32,6 +33,8 @@ def _insert_sql(table: str, columns: tuple[str, ...]) -> str:
 class Lender(Protocol):
     """Where units of work borrow their connection."""
 
+    @property
+    def cache(self) -> ReadCache: ...
     async def borrow(self) -> Any: ...
     async def give_back(self, connection: Any) -> None: ...
 
@@ -43,7 +46,7 @@ class UnitOfWork:
     trips) are spared until something else than a plain SELECT comes.
     """
 
-    __slots__ = ("_after_commit", "_connection", "_database", "_transaction", "notified")
+    __slots__ = ("_after_commit", "_connection", "_database", "_transaction", "_written", "notified")
 
     def __init__(self, database: Lender) -> None:
         self._database = database
@@ -51,18 +54,25 @@ class UnitOfWork:
         self._transaction: Any = None
         self._after_commit: list[Callable[[], Any]] = []
         self.notified: set[str] = set()
+        self._written: set[int] = set()
 
-    async def _ready(self, sql: str) -> Any:
+    async def _borrowed(self) -> Any:
         if self._connection is None:
             try:
                 self._connection = await self._database.borrow()
             except (TimeoutError, OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
                 raise ServiceUnavailable("The service is unavailable. Please try again.", detail=repr(error)) from error
-        if self._transaction is None and not _is_plain_read(sql):
-            transaction = self._connection.transaction()
-            await transaction.start()
-            self._transaction = transaction
         return self._connection
+
+    async def _ready(self, sql: str) -> Any:
+        connection = await self._borrowed()
+        if not _is_plain_read(sql):
+            if self._transaction is None:
+                transaction = connection.transaction()
+                await transaction.start()
+                self._transaction = transaction
+            self._written.update(self._database.cache.written(sql))
+        return connection
 
     async def fetch(self, sql: str, *args: Any) -> list[Any]:
         return await (await self._ready(sql)).fetch(sql, *args)  # type: ignore[no-any-return]
@@ -72,6 +82,35 @@ class UnitOfWork:
 
     async def fetchval(self, sql: str, *args: Any) -> Any:
         return await (await self._ready(sql)).fetchval(sql, *args)
+
+    async def cached(self, sql: str, *args: Any) -> list[Any]:
+        """`fetch` through the cache of reads. For plain reads of tables that are read more often than written, whose
+        result depends on nothing but rows and arguments; the rows are shared and must not be changed."""
+        if self._transaction is not None:
+            return await self.fetch(sql, *args)
+        cache, key = self._database.cache, query(sql, args)
+        rows = cache.get(key)
+        if rows is None:
+            before = cache.before(sql)
+            rows = await self.fetch(sql, *args)
+            cache.put(key, before, rows)
+        return rows
+
+    async def cached_row(self, sql: str, *args: Any) -> Any:
+        """The first row of `cached`, or None."""
+        rows = await self.cached(sql, *args)
+        return rows[0] if rows else None
+
+    async def alone(self, sql: str, *args: Any) -> list[Any]:
+        """The only write of a unit, committed by itself: one round trip where begin, write and commit take three. In a
+        unit that has begun a transaction it is part of that."""
+        if self._transaction is not None:
+            return await self.fetch(sql, *args)
+        connection, cache = await self._borrowed(), self._database.cache
+        try:
+            return await connection.fetch(sql, *args)  # type: ignore[no-any-return]
+        finally:
+            cache.forget(set(cache.written(sql)))
 
     async def execute(self, sql: str, *args: Any) -> str:
         return await (await self._ready(sql)).execute(sql, *args)  # type: ignore[no-any-return]
@@ -99,6 +138,10 @@ class UnitOfWork:
                 await self._transaction.commit()
                 self._transaction = None
         finally:
+            # Also when the commit failed: it may have been lost on its way back only.
+            if self._written:
+                self._database.cache.forget(self._written)
+                self._written = set()
             await self._release()
         callbacks, self._after_commit = self._after_commit, []
         for callback in callbacks:

@@ -33,7 +33,7 @@ async def bootstrap(settings: Settings) -> None:
 
 
 async def _first_account(settings: Settings, sealer: Sealer) -> None:
-    database = await Database.open(settings.database, size=1)
+    database = await Database.open(settings.database, generations=settings.generations, size=1)
     try:
         async with database.unit() as db:
             if not await accounts.everyone(db):

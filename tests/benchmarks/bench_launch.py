@@ -75,7 +75,7 @@ def launch_seconds(cloud: Cloud, ec2: Any, ami: str) -> tuple[float, dict[str, f
 
 
 async def _agents_spans(cloud: Cloud, id: str) -> dict[str, float]:
-    database = await Database.open(Settings(home=cloud.home).database, size=1)
+    database = await Database.open(Settings(home=cloud.home).database, generations=None, size=1)
     rows = await database.fetch("SELECT spans FROM ec2_instances WHERE id = $1", id)
     await database.close()
     return {f"agent: {name}": milliseconds / 1000 for name, milliseconds in rows[0]["spans"].items()}

@@ -56,7 +56,7 @@ def choices() -> float:
 
 async def reservations(url: str) -> float:
     """Placements a second, each reserved in Postgres, from several writers at once."""
-    database = await Database.open(url, size=WRITERS)
+    database = await Database.open(url, generations=None, size=WRITERS)
     async with database.unit() as db:
         await db.execute(_HOSTS, HOSTS, list(ZONES))
         await db.execute(_KEEP_UP)

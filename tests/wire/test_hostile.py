@@ -25,7 +25,7 @@ from controlplane.wire.route import Route, identify
 from controlplane.wire.service import load
 
 MANY = 8 * 1024 * 1024
-SECONDS = 1.0
+SECONDS = 2.0
 BYTES = 150 * 1024 * 1024
 
 
@@ -61,10 +61,10 @@ def _decode(request: HttpRequest, index: Index) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_costly_bodies_are_refused_cheaply(parse: Any, body: bytes) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(Malformed):
         parse(body, DEFAULT_LIMITS)
-    took = time.perf_counter() - started
+    took = time.thread_time() - started
     tracemalloc.start()
     with pytest.raises(Malformed):
         parse(body, DEFAULT_LIMITS)
@@ -85,11 +85,11 @@ def test_costly_bodies_are_refused_cheaply(parse: Any, body: bytes) -> None:
     ],
 )
 def test_costly_forms_are_refused_cheaply(index: Index, body: bytes) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(AwsError) as caught:
         _decode(_form("ec2", body), index)
     assert caught.value.status < 500
-    assert time.perf_counter() - started < SECONDS
+    assert time.thread_time() - started < SECONDS
 
 
 def test_a_huge_position_is_one_element(index: Index) -> None:
@@ -103,9 +103,9 @@ def test_a_huge_position_is_one_element(index: Index) -> None:
 )
 def test_long_credentials_are_read_in_no_time(index: Index, header: str) -> None:
     request = HttpRequest("GET", b"/", b"", {"authorization": header})
-    started = time.perf_counter()
+    started = time.thread_time()
     identify(request, index)
-    assert time.perf_counter() - started < 0.1
+    assert time.thread_time() - started < 0.1
 
 
 def test_dynamodb_items_may_be_as_deep_as_aws_allows(index: Index) -> None:
@@ -164,9 +164,9 @@ def test_json_cannot_fill_path_labels(index: Index) -> None:
 def test_patterns_take_linear_time() -> None:
     for pattern in ("^(a+)+$", "([a-zA-Z0-9]+-?)*x", "(.*)*(.*)*(.*)*y"):
         regexp = compiled(pattern)
-        started = time.perf_counter()
+        started = time.thread_time()
         assert not regexp.fullmatch("a" * 100_000 + "!")
-        assert time.perf_counter() - started < SECONDS
+        assert time.thread_time() - started < SECONDS
 
 
 @pytest.mark.parametrize("text", ["a\r\nSet-Cookie: x", "a\nb", "\x00", "é", "\u2028", "x" * 10_000, "\x7f"])

@@ -27,7 +27,7 @@ SELECT * FROM ec2_instances WHERE account_id = $1 AND region = $2 AND id = ANY($
 
 async def list_instances(ctx: Context, ids: Sequence[str] | None = None) -> list[Any]:
     """Instances of the caller's account and region, oldest first, with `tags`."""
-    return await ctx.db.fetch(_LIST, ctx.account_id, ctx.region, list(ids) if ids else None)
+    return await ctx.db.cached(_LIST, ctx.account_id, ctx.region, list(ids) if ids else None)
 
 
 async def lock_instances(ctx: Context, ids: Sequence[str]) -> list[Any]:
@@ -37,17 +37,17 @@ async def lock_instances(ctx: Context, ids: Sequence[str]) -> list[Any]:
 
 async def interfaces_of(db: Unit, instances: Sequence[str]) -> list[Any]:
     """Attached network interfaces with their public addresses, in order of device index."""
-    return await db.fetch(_INTERFACES, list(instances))
+    return await db.cached(_INTERFACES, list(instances))
 
 
 async def volumes_of(db: Unit, instances: Sequence[str]) -> list[Any]:
     """Attached volumes, the root first."""
-    return await db.fetch(_VOLUMES, list(instances))
+    return await db.cached(_VOLUMES, list(instances))
 
 
 async def group_names(db: Unit, ids: Sequence[str]) -> dict[str, str]:
     """Names of security groups by id."""
-    return {row["id"]: row["name"] for row in await db.fetch(_GROUPS, list(ids))}
+    return {row["id"]: row["name"] for row in await db.cached(_GROUPS, list(ids))}
 
 
 async def lock_instance(db: Unit, id: str) -> Any:

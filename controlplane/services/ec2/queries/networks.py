@@ -34,7 +34,7 @@ async def lock(ctx: Context, table: str, id: str, strength: str = "UPDATE") -> A
 
 async def listing(ctx: Context, table: str, ids: Sequence[str] | None = None) -> list[Any]:
     """All rows of a table that belong to the caller's account and region, oldest first, with `tags`."""
-    return await ctx.db.fetch(
+    return await ctx.db.cached(
         f"SELECT x.*, {column('x')} FROM {table} x WHERE x.account_id = $1 AND x.region = $2 "
         "AND ($3::text[] IS NULL OR x.id = ANY($3)) ORDER BY x.created_at, x.id",
         ctx.account_id,
@@ -65,7 +65,7 @@ _RULES = "SELECT * FROM ec2_security_group_rules WHERE group_id = ANY($1) ORDER 
 
 async def rules_of(db: Unit, groups: Sequence[str]) -> list[Any]:
     """The rules of security groups, in the order they were made."""
-    return await db.fetch(_RULES, list(groups))
+    return await db.cached(_RULES, list(groups))
 
 
 _ROUTES = "SELECT * FROM ec2_routes WHERE route_table_id = ANY($1) ORDER BY cidr"
@@ -74,9 +74,9 @@ _ASSOCIATIONS = "SELECT * FROM ec2_route_table_associations WHERE route_table_id
 
 async def routes_of(db: Unit, tables: Sequence[str]) -> list[Any]:
     """The routes of route tables, beside the local ones."""
-    return await db.fetch(_ROUTES, list(tables))
+    return await db.cached(_ROUTES, list(tables))
 
 
 async def associations_of(db: Unit, tables: Sequence[str]) -> list[Any]:
     """The explicit associations of route tables with subnets."""
-    return await db.fetch(_ASSOCIATIONS, list(tables))
+    return await db.cached(_ASSOCIATIONS, list(tables))

@@ -55,12 +55,12 @@ WHERE m.user_id = $1 AND ($2::text IS NULL OR lower(i.name) > lower($2)) ORDER B
 
 async def find(ctx: Context, noun: Noun, name: str) -> Any:
     """One by its name, or None."""
-    return await ctx.db.fetchrow(_GET, ctx.account_id, noun.kind, name)
+    return await ctx.db.cached_row(_GET, ctx.account_id, noun.kind, name)
 
 
 async def find_in(ctx: Context, account_id: str, noun: Noun, name: str) -> Any:
     """One of any account by its name, or None."""
-    return await ctx.db.fetchrow(_GET, account_id, noun.kind, name)
+    return await ctx.db.cached_row(_GET, account_id, noun.kind, name)
 
 
 async def lock(ctx: Context, noun: Noun, name: str) -> Any:
