@@ -42,6 +42,7 @@ class Generations:
 
 
 def _map(file: Path) -> mmap.mmap:
+    file.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if os.geteuid() == 0:  # the owner's commands may come before the processes that run as another user
