@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 import orjson
 
@@ -39,6 +40,9 @@ _AWS = "aws"
 _SERVICE_LINKED = "role/aws-service-role/"
 # Services whose resource policies are the only way in, even for their own account.
 _DELEGATING = frozenset({"kms"})
+_EVERYTHING = PolicySet(
+    [compile_policy({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}, "everything")]
+)
 
 
 class Authorizer:
@@ -150,6 +154,12 @@ def caller_of(principal: Principal) -> Caller:
     issuer = principal.session.get("issuer_arn", "")
     service_linked = principal.kind == "assumed-role" and Arn.parse(issuer).resource.startswith(_SERVICE_LINKED)
     return Caller(_KINDS[principal.kind], principal.arn, principal.account_id, issuer, service_linked)
+
+
+def lets_in(document: Mapping[str, Any], principal: Principal, action: str, arn: str) -> bool:
+    """Whether a resource's policy by itself lets a principal of its account in, whatever the principal's own say."""
+    target = Target(arn, principal.account_id, PolicySet([compile_policy(document, arn)]), delegates=True)
+    return evaluate(Question(caller_of(principal), action, target), PrincipalPolicies(_EVERYTHING)).allowed
 
 
 def _is_barred_from_iam(principal: Principal) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from controlplane.access import queries
@@ -13,6 +14,9 @@ from controlplane.core.arn import Arn
 from controlplane.state.sealing import Sealer
 
 ASSUME_ROLE = "sts:AssumeRole"
+
+_ACCOUNT = re.compile(r"\d{12}")
+_SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com")
 
 
 async def instance_profile(db: queries.Reader, account_id: str, name: str) -> Any:
@@ -60,3 +64,27 @@ async def credentials_for_service(
     session = starting(seconds, issuer_arn=role_arn_of(found), issuer_id=found["id"])
     credentials, _, _ = issue_for_role(sealer, found, session_name, session)
     return credentials
+
+
+async def principal_exists(db: queries.Reader, kind: str, name: str) -> bool:
+    """Whether the Principal element of a resource policy may name this: `kind` is AWS, Service or Federated."""
+    if kind == "Service":
+        return bool(_SERVICE.fullmatch(name))
+    if kind != "AWS" or name == "*":
+        return kind in ("AWS", "Federated")
+    if _ACCOUNT.fullmatch(name):
+        return await queries.account(db, name) is not None
+    try:
+        arn = Arn.parse(name)
+    except ValueError:
+        return False
+    sort, _, rest = arn.resource.partition("/")
+    if arn.service == "iam" and arn.resource == "root":
+        return await queries.account(db, arn.account) is not None
+    if arn.service == "sts" and sort in ("assumed-role", "federated-user"):
+        kind, id = ("role" if sort == "assumed-role" else "user"), rest.partition("/")[0]
+        return await queries.named(db, arn.account, kind, id) is not None
+    if arn.service != "iam" or sort not in ("user", "role"):
+        return False
+    row = await queries.named(db, arn.account, sort, rest.rpartition("/")[2])
+    return row is not None and name == f"arn:aws:iam::{arn.account}:{sort}{row['path']}{row['name']}"

@@ -46,6 +46,9 @@ _ROLE = """
 SELECT id, account_id, name, path, trust_policy, max_session_seconds, tags FROM access_identities
 WHERE kind = 'role' AND account_id = $1 AND lower(name) = lower($2)
 """
+_NAMED = """
+SELECT id, name, path FROM access_identities WHERE account_id = $1 AND kind = $2 AND lower(name) = lower($3)
+"""
 _INSTANCE_PROFILE = """
 SELECT p.id, 'arn:aws:iam::' || p.account_id || ':instance-profile' || p.path || p.name AS arn, p.name,
   r.name AS role_name, 'arn:aws:iam::' || r.account_id || ':role' || r.path || r.name AS role_arn
@@ -87,6 +90,11 @@ async def account(db: Reader, account_id: str) -> Any:
 async def role(db: Reader, account_id: str, name: str) -> Any:
     """A role by its name, or None."""
     return await _one(db, _ROLE, account_id, name)
+
+
+async def named(db: Reader, account_id: str, kind: str, name: str) -> Any:
+    """A user, group or role by its name, or None."""
+    return await _one(db, _NAMED, account_id, kind, name)
 
 
 async def instance_profile(db: Reader, account_id: str, name: str) -> Any:

@@ -18,10 +18,8 @@ class Unit(Protocol):
     """One unit of work over the database. Arguments are `$1`, `$2`, … of the SQL text.
 
     Plain reads before the first write run outside a transaction; anything else opens one, which the owner of the unit
-    (pipeline or work runner) commits. `notified` holds the channels on which it has notified.
+    (pipeline or work runner) commits.
     """
-
-    notified: set[str]
 
     async def fetch(self, sql: str, *args: Any) -> list[Any]: ...
     async def fetchrow(self, sql: str, *args: Any) -> Any: ...

@@ -10,7 +10,6 @@ from controlplane.engines.blobs.files import FileBlobs
 from controlplane.gateway.dispatch import Dispatcher
 from controlplane.gateway.registry import Registry
 from controlplane.settings import Settings
-from controlplane.state.caches import attach_all
 from controlplane.state.database import Database
 from controlplane.state.listen import Listener
 from controlplane.state.sealing import Sealer, load_root_key
@@ -30,7 +29,6 @@ class Assembly:
         self.registry = Registry.scan()
         self.engines = {"blobs": self.blobs, "sealing": self.sealer}
         self.dispatcher = Dispatcher(self.registry, self.authorizer, self.engines, self.cloud)
-        attach_all(self.listener)
 
     def start(self) -> None:
         """Listen and record."""

@@ -1,7 +1,6 @@
 """Encryption at rest: AES-256-GCM under keys derived from one root key.
 
-The root key is a file of 32 random bytes, mode 0600. A seam for OpenBao or a TPM is `load_root_key`: whatever yields
-the 32 bytes can stand in its place.
+The root key comes from a `RootKey`; `FileRootKey` is the one there is (docs/decisions/root-key.md).
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,29 +17,52 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _VERSION = b"\x01"
 _NONCE = 12
+_SIZE = 32
 
 
 class SealError(Exception):
     """The sealed bytes were not made by this key for this purpose and context, or were altered."""
 
 
-def load_root_key(path: Path) -> bytes:
-    """Read the root key, making it first when there is none. Raises PermissionError when others may read it."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_suffix(".new")
+class RootKey(Protocol):
+    """Where the root key comes from: a file, or whatever guards it better (OpenBao, a TPM)."""
+
+    def read(self) -> bytes:
+        """The 32 bytes, always the same; made at the first call. Raises an error that says why there are none."""
+
+
+class FileRootKey:
+    """A file of 32 random bytes, mode 0600."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> bytes:
+        """The key. Raises PermissionError when others may read the file, ValueError when it holds something else."""
+        if not self._path.exists():
+            self._make()
+        if self._path.stat().st_mode & 0o077:
+            raise PermissionError(f"{self._path} may be read by others: chmod 600 it")
+        key = self._path.read_bytes()
+        if len(key) != _SIZE:
+            raise ValueError(f"{self._path} does not hold a {_SIZE}-byte key")
+        return key
+
+    def _make(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = self._path.with_suffix(".new")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(32))
+            file.write(secrets.token_bytes(_SIZE))
             file.flush()
             os.fsync(file.fileno())
-        temporary.rename(path)
-    if path.stat().st_mode & 0o077:
-        raise PermissionError(f"{path} may be read by others: chmod 600 it")
-    key = path.read_bytes()
-    if len(key) != 32:
-        raise ValueError(f"{path} does not hold a 32-byte key")
-    return key
+        temporary.rename(self._path)
+
+
+def load_root_key(path: Path) -> bytes:
+    """The root key of a cloud: the one place that chooses where it comes from."""
+    source: RootKey = FileRootKey(path)
+    return source.read()
 
 
 class Sealer:

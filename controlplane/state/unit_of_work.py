@@ -46,14 +46,13 @@ class UnitOfWork:
     trips) are spared until something else than a plain SELECT comes.
     """
 
-    __slots__ = ("_after_commit", "_connection", "_database", "_transaction", "_written", "notified")
+    __slots__ = ("_after_commit", "_connection", "_database", "_transaction", "_written")
 
     def __init__(self, database: Lender) -> None:
         self._database = database
         self._connection: Any = None
         self._transaction: Any = None
         self._after_commit: list[Callable[[], Any]] = []
-        self.notified: set[str] = set()
         self._written: set[int] = set()
 
     async def _borrowed(self) -> Any:
@@ -124,7 +123,6 @@ class UnitOfWork:
 
     async def notify(self, channel: str, payload: str) -> None:
         """Tell listeners on a channel; Postgres delivers it when this transaction commits."""
-        self.notified.add(channel)
         await self.execute("SELECT pg_notify($1, $2)", channel, payload)
 
     def after_commit(self, callback: Callable[[], Any]) -> None:
