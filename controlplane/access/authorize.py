@@ -163,10 +163,16 @@ def lets_in(document: Mapping[str, Any], principal: Principal, action: str, arn:
 
 
 def _is_barred_from_iam(principal: Principal) -> bool:
-    """Sessions of GetFederationToken, and those of GetSessionToken without MFA, may not call IAM at all."""
+    """Sessions of GetFederationToken, and those of GetSessionToken without MFA, may not call IAM at all.
+
+    Those of a console sign-in may.
+    """
     if principal.kind == "federated-user":
         return True
-    return bool(principal.session) and principal.kind in ("user", "root") and not principal.session.get("mfa_at")
+    session = principal.session
+    return (
+        bool(session) and principal.kind in ("user", "root") and not (session.get("mfa_at") or session.get("console"))
+    )
 
 
 def _account_of(arn: str) -> str:

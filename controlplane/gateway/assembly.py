@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controlplane.access.attempts import Attempts
 from controlplane.access.authorize import Authorizer
 from controlplane.access.principals import Principals
 from controlplane.access.recorder import Recorder
@@ -27,7 +28,7 @@ class Assembly:
         self.cloud = Cloud(settings.regions, settings.public_range)
         self.blobs = FileBlobs(settings.blobs)
         self.registry = Registry.scan()
-        self.engines = {"blobs": self.blobs, "sealing": self.sealer}
+        self.engines = {"blobs": self.blobs, "sealing": self.sealer, "attempts": Attempts(database)}
         self.dispatcher = Dispatcher(self.registry, self.authorizer, self.engines, self.cloud)
 
     def start(self) -> None:

@@ -10,7 +10,7 @@ import os
 import secrets
 
 from controlplane import settings as configuration
-from controlplane.access import accounts
+from controlplane.access import accounts, managed_policies
 from controlplane.core import log
 from controlplane.settings import Settings
 from controlplane.state import migrate
@@ -36,6 +36,7 @@ async def _first_account(settings: Settings, sealer: Sealer) -> None:
     database = await Database.open(settings.database, generations=settings.generations, size=1)
     try:
         async with database.unit() as db:
+            await managed_policies.ensure(db)
             if not await accounts.everyone(db):
                 await accounts.create(db, sealer, FIRST_ACCOUNT)
     finally:

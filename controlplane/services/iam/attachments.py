@@ -8,9 +8,9 @@ from controlplane.access.principals import announce
 from controlplane.core.context import Context
 from controlplane.services.iam import documents
 from controlplane.services.iam.errors import LimitExceeded, NoSuchEntity, ValidationError
-from controlplane.services.iam.identities import get
+from controlplane.services.iam.identities import get, lock
 from controlplane.services.iam.nouns import Noun
-from controlplane.services.iam.queries import identities, policies
+from controlplane.services.iam.queries import policies
 from controlplane.services.iam.shapes import asked, by_name, encoded, is_policy_arn, page
 
 MAX_ATTACHED = 10
@@ -20,7 +20,7 @@ _ALL = 1000
 async def put_inline(ctx: Context, noun: Noun, request: Any) -> None:
     """Write a policy into an identity. Raises MalformedPolicyDocument, LimitExceeded, NoSuchEntity."""
     name, document = request["PolicyName"], request["PolicyDocument"]
-    row = await identities.lock(ctx, noun, request[noun.member])
+    row = await lock(ctx, noun, request[noun.member])
     documents.check_identity(document)
     others = await policies.inlines(ctx, row["id"], None, _ALL)
     total = sum(documents.size(other["document"]) for other in others if other["name"] != name)
@@ -41,7 +41,7 @@ async def get_inline(ctx: Context, noun: Noun, request: Any) -> dict[str, Any]:
 
 async def delete_inline(ctx: Context, noun: Noun, request: Any) -> None:
     """Delete an inline policy. Raises NoSuchEntity."""
-    row = await identities.lock(ctx, noun, request[noun.member])
+    row = await lock(ctx, noun, request[noun.member])
     if not await policies.delete_inline(ctx, row["id"], request["PolicyName"]):
         raise _no_inline(noun, request["PolicyName"])
     await announce(ctx.db, ctx.account_id)
@@ -62,9 +62,9 @@ def _no_inline(noun: Noun, name: str) -> NoSuchEntity:
 async def attach(ctx: Context, noun: Noun, request: Any) -> None:
     """Attach a managed policy; once more changes nothing. Raises NoSuchEntity, LimitExceeded."""
     arn = request["PolicyArn"]
-    row = await identities.lock(ctx, noun, request[noun.member])
+    row = await lock(ctx, noun, request[noun.member])
     if not is_policy_arn(arn):
-        raise ValidationError(f"ARN {arn} is not valid.")
+        raise ValidationError("Invalid ARN:  Could not be parsed!")
     if await policies.find(ctx, arn) is None:
         raise NoSuchEntity(f"Policy {arn} does not exist or is not attachable.")
     if await policies.attached_besides(ctx, row["id"], arn) >= MAX_ATTACHED:
@@ -76,7 +76,7 @@ async def attach(ctx: Context, noun: Noun, request: Any) -> None:
 async def detach(ctx: Context, noun: Noun, request: Any) -> None:
     """Detach a managed policy. Raises NoSuchEntity."""
     arn = request["PolicyArn"]
-    row = await identities.lock(ctx, noun, request[noun.member])
+    row = await lock(ctx, noun, request[noun.member])
     if not await policies.detach(ctx, row["id"], arn):
         raise NoSuchEntity(f"Policy {arn} was not found.")
     await announce(ctx.db, ctx.account_id)

@@ -44,3 +44,64 @@ class UnmodifiableEntity(AwsError):
 class AccessDenied(AwsError):
     code = "AccessDenied"
     status = 403
+
+
+class InvalidAuthenticationCode(AwsError):
+    code = "InvalidAuthenticationCode"
+    status = 403
+
+
+class PasswordPolicyViolation(AwsError):
+    code = "PasswordPolicyViolation"
+
+
+class InvalidUserType(AwsError):
+    code = "InvalidUserType"
+
+
+class EntityTemporarilyUnmodifiable(AwsError):
+    code = "EntityTemporarilyUnmodifiable"
+    status = 409
+
+
+class MalformedCertificate(AwsError):
+    code = "MalformedCertificate"
+
+
+class InvalidCertificate(AwsError):
+    code = "InvalidCertificate"
+
+
+class DuplicateCertificate(AwsError):
+    code = "DuplicateCertificate"
+    status = 409
+
+
+class KeyPairMismatch(AwsError):
+    code = "KeyPairMismatch"
+
+
+class InvalidPublicKey(AwsError):
+    code = "InvalidPublicKey"
+
+
+class DuplicateSSHPublicKey(AwsError):
+    code = "DuplicateSSHPublicKey"
+
+
+class UnrecognizedPublicKeyEncoding(AwsError):
+    code = "UnrecognizedPublicKeyEncoding"
+
+
+class CredentialReportNotPresent(AwsError):
+    code = "ReportNotPresent"
+    status = 410
+
+
+class CredentialReportExpired(AwsError):
+    code = "ReportExpired"
+    status = 410
+
+
+class OpenIdIdpCommunicationError(AwsError):
+    code = "OpenIdIdpCommunicationError"

@@ -7,15 +7,28 @@ from typing import Any
 from controlplane.access.principals import announce
 from controlplane.core.context import Context
 from controlplane.core.tags import MAX_TAGS, to_dict
-from controlplane.services.iam.errors import DeleteConflict, InvalidInput, LimitExceeded, NoSuchEntity
-from controlplane.services.iam.nouns import Noun
+from controlplane.services.iam.errors import (
+    DeleteConflict,
+    InvalidInput,
+    LimitExceeded,
+    NoSuchEntity,
+    UnmodifiableEntity,
+    ValidationError,
+)
+from controlplane.services.iam.nouns import ROLE, Noun
 from controlplane.services.iam.queries import identities, policies
 from controlplane.services.iam.shapes import is_policy_arn
 
+RESERVED = ("/aws-service-role/", "/aws-reserved/")
+"""Paths of roles that belong to AWS; they are exempt from service control policies."""
 _CONFLICTS = {
     "attached": "Cannot delete entity, must detach all policies first.",
     "inline": "Cannot delete entity, must delete policies first.",
     "keys": "Cannot delete entity, must delete access keys first.",
+    "password": "Cannot delete entity, must delete login profile first.",
+    "devices": "Cannot delete entity, must delete MFA device first.",
+    "certificates": "Cannot delete entity, must delete signing certificates first.",
+    "credentials": "Cannot delete entity, must remove referenced objects first.",
     "members": "Cannot delete entity, must remove users from group first.",
     "profiles": "Cannot delete entity, must remove roles from instance profile first.",
 }
@@ -33,9 +46,19 @@ async def get(ctx: Context, noun: Noun, name: str) -> Any:
     return row
 
 
+async def lock(ctx: Context, noun: Noun, name: str) -> Any:
+    """One that is about to be changed, held until the commit. Raises NoSuchEntity, UnmodifiableEntity for AWS's own."""
+    row = await identities.lock(ctx, noun, name)
+    if noun is ROLE and row["path"].startswith(RESERVED):
+        raise UnmodifiableEntity(
+            f"Cannot perform the operation on the protected role '{row['name']}' - this role is only modifiable by AWS"
+        )
+    return row
+
+
 async def delete(ctx: Context, noun: Noun, name: str) -> None:
     """Delete one that nothing hangs on. Raises NoSuchEntity, DeleteConflict."""
-    row = await identities.lock(ctx, noun, name)
+    row = await lock(ctx, noun, name)
     uses = await identities.uses(ctx, row["id"])
     for use, message in _CONFLICTS.items():
         if uses[use]:
@@ -46,11 +69,20 @@ async def delete(ctx: Context, noun: Noun, name: str) -> None:
 
 async def rename(ctx: Context, noun: Noun, name: str, new_name: str | None, new_path: str | None) -> None:
     """Give one another name or path; its id stays. Raises NoSuchEntity, EntityAlreadyExists."""
-    row = await identities.lock(ctx, noun, name)
+    row = await lock(ctx, noun, name)
     wanted = new_name or row["name"]
     if not await identities.rename(ctx, row, noun, wanted, new_path or row["path"]):
         raise noun.taken(wanted)
     await announce(ctx.db, ctx.account_id)
+
+
+def name_or_own(ctx: Context, name: str | None) -> str:
+    """The user a request names, or else the one who calls. Raises ValidationError for other callers without a name."""
+    if name:
+        return name
+    if ctx.principal.kind != "user":
+        raise ValidationError("Must specify userName when calling with non-User credentials")
+    return ctx.principal.name
 
 
 def new_tags(given: Any, *, fold: bool = True) -> dict[str, str]:
@@ -85,14 +117,14 @@ def without(old: dict[str, str], keys: list[str]) -> dict[str, str]:
 
 async def tag(ctx: Context, noun: Noun, name: str, tags: Any) -> None:
     """Add tags. Raises NoSuchEntity, InvalidInput, LimitExceeded."""
-    row = await identities.lock(ctx, noun, name)
+    row = await lock(ctx, noun, name)
     await identities.set_tags(ctx, row["id"], merged(dict(row["tags"]), new_tags(tags)))
     await announce(ctx.db, ctx.account_id)
 
 
 async def untag(ctx: Context, noun: Noun, name: str, keys: list[str]) -> None:
     """Remove tags; missing keys are fine. Raises NoSuchEntity."""
-    row = await identities.lock(ctx, noun, name)
+    row = await lock(ctx, noun, name)
     await identities.set_tags(ctx, row["id"], without(dict(row["tags"]), keys))
     await announce(ctx.db, ctx.account_id)
 
@@ -110,7 +142,7 @@ async def check_boundary(ctx: Context, arn: str | None) -> str | None:
 
 async def set_boundary(ctx: Context, noun: Noun, name: str, arn: str | None) -> None:
     """Set or remove a boundary. Raises NoSuchEntity."""
-    row = await identities.lock(ctx, noun, name)
+    row = await lock(ctx, noun, name)
     if arn is None and row["boundary_arn"] is None:
         raise NoSuchEntity(f"{noun.word} {name} does not have a permissions boundary")
     await identities.set_boundary(ctx, row["id"], await check_boundary(ctx, arn))

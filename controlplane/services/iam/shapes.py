@@ -23,6 +23,8 @@ def user(row: Mapping[str, Any], *, details: bool = True) -> dict[str, Any]:
         "Arn": USER.arn_of(row),
         "CreateDate": row["created_at"],
     }
+    if row["password_used_at"]:
+        shown["PasswordLastUsed"] = row["password_used_at"]
     return {**shown, **_details(row)} if details else shown
 
 

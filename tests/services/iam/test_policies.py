@@ -133,7 +133,8 @@ def test_policies_of_aws_cannot_be_changed(iam: Any) -> None:
         "AccessDenied",
         "Cannot delete policy versions for policies outside your own account.",
     )
-    names = {item["PolicyName"] for item in iam.list_policies(Scope="AWS")["Policies"]}
+    pages = iam.get_paginator("list_policies").paginate(Scope="AWS")
+    names = {item["PolicyName"] for page in pages for item in page["Policies"]}
     assert {"AdministratorAccess", "PowerUserAccess"} <= names
 
 

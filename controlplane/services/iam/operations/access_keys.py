@@ -10,8 +10,8 @@ from controlplane.core.context import Context
 from controlplane.core.operation import Resource, operation
 from controlplane.services.iam import permissions, shapes
 from controlplane.services.iam.errors import AccessDenied, LimitExceeded, NoSuchEntity
+from controlplane.services.iam.identities import name_or_own
 from controlplane.services.iam.nouns import USER
-from controlplane.services.iam.operations.users import name_of_caller
 from controlplane.services.iam.queries import identities, keys
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ async def _owner(ctx: Context, name: str | None, *, lock: bool) -> tuple[str | N
         if lock:
             await keys.lock_account(ctx)
         return None, ""
-    wanted = name or name_of_caller(ctx)
+    wanted = name_or_own(ctx, name)
     if lock:
         row = await identities.lock(ctx, USER, wanted)
     else:

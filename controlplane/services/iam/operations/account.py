@@ -1,18 +1,27 @@
-"""The account as a whole."""
+"""The account as a whole: summary, alias, preferences."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, operation
 from controlplane.services.iam.attachments import MAX_ATTACHED
 from controlplane.services.iam.documents import MANAGED_SIZE, TRUST_SIZE
+from controlplane.services.iam.errors import EntityAlreadyExists, NoSuchEntity
 from controlplane.services.iam.nouns import GROUP, ROLE, USER
+from controlplane.services.iam.operations import server_certificates, signing_certificates
 from controlplane.services.iam.operations.access_keys import MAX_KEYS
 from controlplane.services.iam.operations.groups import MAX_GROUPS
 from controlplane.services.iam.operations.policies import MAX_VERSIONS
 from controlplane.services.iam.queries import accounts
+
+if TYPE_CHECKING:
+    from types_boto3_iam.type_defs import (
+        CreateAccountAliasRequestTypeDef,
+        DeleteAccountAliasRequestTypeDef,
+        SetSecurityTokenServicePreferencesRequestTypeDef,
+    )
 
 # Quotas that AWS gives every account and that this cloud does not enforce yet.
 _SHOWN_QUOTAS = {
@@ -22,14 +31,7 @@ _SHOWN_QUOTAS = {
     "PoliciesQuota": 1500,
     "PolicyVersionsInUseQuota": 10000,
     "InstanceProfilesQuota": 1000,
-    "ServerCertificatesQuota": 20,
-    "SigningCertificatesPerUserQuota": 2,
 }
-# What this cloud cannot have yet.
-_NONE = (
-    "AccountMFAEnabled", "AccountPasswordPresent", "AccountSigningCertificatesPresent", "MFADevices",
-    "MFADevicesInUse", "Providers", "ServerCertificates",
-)  # fmt: skip
 
 
 @operation("GetAccountSummary", on=ANY)
@@ -39,7 +41,15 @@ async def get_account_summary(ctx: Context, request: Any) -> dict[str, Any]:
     return {
         "SummaryMap": {
             **_SHOWN_QUOTAS,
-            **dict.fromkeys(_NONE, 0),
+            "AccountMFAEnabled": int(counts["root_devices"] > 0),
+            "AccountPasswordPresent": 0,
+            "AccountSigningCertificatesPresent": 0,
+            "MFADevices": counts["devices"],
+            "MFADevicesInUse": counts["used_devices"],
+            "Providers": counts["providers"],
+            "ServerCertificates": counts["certificates"],
+            "ServerCertificatesQuota": server_certificates.MAX_CERTIFICATES,
+            "SigningCertificatesPerUserQuota": signing_certificates.MAX_CERTIFICATES,
             "Users": counts["users"],
             "Groups": counts["groups"],
             "Roles": counts["roles"],
@@ -58,6 +68,36 @@ async def get_account_summary(ctx: Context, request: Any) -> dict[str, Any]:
             "UserPolicySizeQuota": USER.inline_bytes,
             "GroupPolicySizeQuota": GROUP.inline_bytes,
             "RolePolicySizeQuota": ROLE.inline_bytes,
-            "GlobalEndpointTokenVersion": 1,
+            "GlobalEndpointTokenVersion": counts["token_version"],
         }
     }
+
+
+@operation("CreateAccountAlias", on=ANY)
+async def create_account_alias(ctx: Context, request: CreateAccountAliasRequestTypeDef) -> None:
+    """Name the account; an alias it had before is replaced. Raises EntityAlreadyExists."""
+    if not await accounts.set_alias(ctx, request["AccountAlias"]):
+        raise EntityAlreadyExists(f"The account alias {request['AccountAlias']} already exists.")
+
+
+@operation("ListAccountAliases", on=ANY)
+async def list_account_aliases(ctx: Context, request: Any) -> dict[str, Any]:
+    """The account's alias, if it has one."""
+    alias = await accounts.alias(ctx)
+    return {"AccountAliases": [alias] if alias else [], "IsTruncated": False}
+
+
+@operation("DeleteAccountAlias", on=ANY)
+async def delete_account_alias(ctx: Context, request: DeleteAccountAliasRequestTypeDef) -> None:
+    """Take the alias away. Raises NoSuchEntity."""
+    if await accounts.alias(ctx) != request["AccountAlias"]:
+        raise NoSuchEntity(f"The account alias {request['AccountAlias']} cannot be found.")
+    await accounts.set_alias(ctx, None)
+
+
+@operation("SetSecurityTokenServicePreferences", on=ANY)
+async def set_security_token_service_preferences(
+    ctx: Context, request: SetSecurityTokenServicePreferencesRequestTypeDef
+) -> None:
+    """Which tokens the global STS endpoint gives. Ours are good in every region either way."""
+    await accounts.set_token_version(ctx, int(request["GlobalEndpointTokenVersion"][1]))

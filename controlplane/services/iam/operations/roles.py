@@ -25,15 +25,13 @@ if TYPE_CHECKING:
     )
 
 DEFAULT_SESSION = 3600
-# Roles under these paths are exempt from service control policies or belong to AWS.
-_RESERVED = ("/aws-service-role/", "/aws-reserved/")
 
 
 @operation("CreateRole", on=permissions.new(ROLE))
 async def create_role(ctx: Context, request: CreateRoleRequestTypeDef) -> dict[str, Any]:
     """Make a role. Raises EntityAlreadyExists, MalformedPolicyDocument, InvalidInput."""
     name, document = request["RoleName"], request["AssumeRolePolicyDocument"]
-    if (request.get("Path") or "/").startswith(_RESERVED):
+    if (request.get("Path") or "/").startswith(common.RESERVED):
         raise InvalidInput(f"The path {request['Path']} is reserved for roles of AWS services.")
     await documents.check_trust(ctx, document)
     boundary = await common.check_boundary(ctx, request.get("PermissionsBoundary"))
@@ -92,7 +90,7 @@ async def update_role_description(ctx: Context, request: Any) -> dict[str, Any]:
 @operation("UpdateAssumeRolePolicy", on=permissions.named(ROLE))
 async def update_assume_role_policy(ctx: Context, request: UpdateAssumeRolePolicyRequestTypeDef) -> None:
     """Replace the trust policy. Raises NoSuchEntity, MalformedPolicyDocument."""
-    row = await identities.lock(ctx, ROLE, request["RoleName"])
+    row = await common.lock(ctx, ROLE, request["RoleName"])
     await documents.check_trust(ctx, request["PolicyDocument"])
     await identities.set_trust(ctx, row["id"], request["PolicyDocument"])
     await announce(ctx.db, ctx.account_id)

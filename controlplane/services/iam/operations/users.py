@@ -11,7 +11,6 @@ from controlplane.core.ids import principal_id
 from controlplane.core.operation import operation
 from controlplane.services.iam import attachments, permissions, shapes
 from controlplane.services.iam import identities as common
-from controlplane.services.iam.errors import ValidationError
 from controlplane.services.iam.nouns import USER
 from controlplane.services.iam.queries import identities
 
@@ -46,7 +45,7 @@ async def get_user(ctx: Context, request: GetUserRequestTypeDef) -> dict[str, An
     name = request.get("UserName")
     if name is None and ctx.principal.is_root:
         return {"User": await _root(ctx)}
-    row = await common.get(ctx, USER, name or name_of_caller(ctx))
+    row = await common.get(ctx, USER, common.name_or_own(ctx, name))
     return {"User": shapes.user(row)}
 
 
@@ -60,13 +59,6 @@ async def _root(ctx: Context) -> dict[str, Any]:
         "Arn": ctx.principal.arn,
         "CreateDate": row["created_at"],
     }
-
-
-def name_of_caller(ctx: Context) -> str:
-    """The name of the user who calls. Raises ValidationError for everybody else."""
-    if ctx.principal.kind != "user":
-        raise ValidationError("Must specify userName when calling with non-User credentials")
-    return ctx.principal.name
 
 
 @operation("ListUsers", on=permissions.every(USER))

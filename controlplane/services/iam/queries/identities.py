@@ -9,7 +9,8 @@ from controlplane.services.iam.nouns import Noun
 
 _COLUMNS = """
 i.id, i.account_id, i.kind, i.name, i.path, i.boundary_arn, i.tags, i.created_at, i.trust_policy, i.description,
-i.max_session_seconds, i.last_used_at, i.last_used_region
+i.max_session_seconds, i.last_used_at, i.last_used_region,
+(SELECT p.last_used_at FROM access_passwords p WHERE p.user_id = i.id) AS password_used_at
 """
 _GET = f"SELECT {_COLUMNS} FROM access_identities i WHERE account_id = $1 AND kind = $2 AND lower(name) = lower($3)"
 _LOCK = f"{_GET} FOR UPDATE"
@@ -37,6 +38,10 @@ SELECT
   EXISTS (SELECT 1 FROM access_attachments WHERE identity_id = $1) AS attached,
   EXISTS (SELECT 1 FROM access_inline_policies WHERE identity_id = $1) AS inline,
   EXISTS (SELECT 1 FROM access_keys WHERE user_id = $1) AS keys,
+  EXISTS (SELECT 1 FROM access_passwords WHERE user_id = $1) AS password,
+  EXISTS (SELECT 1 FROM access_mfa_devices WHERE owner_id = $1) AS devices,
+  EXISTS (SELECT 1 FROM iam_user_credentials WHERE user_id = $1 AND kind = 'certificate') AS certificates,
+  EXISTS (SELECT 1 FROM iam_user_credentials WHERE user_id = $1) AS credentials,
   EXISTS (SELECT 1 FROM access_memberships WHERE user_id = $1 OR group_id = $1) AS members,
   EXISTS (SELECT 1 FROM access_instance_profiles WHERE role_id = $1) AS profiles
 """
@@ -90,7 +95,7 @@ async def rename(ctx: Context, row: Any, noun: Noun, name: str, path: str) -> bo
 
 
 async def uses(ctx: Context, id: str) -> Any:
-    """What stands in the way of deleting: attached, inline, keys, members, profiles."""
+    """What stands in the way of deleting, as truth values by name."""
     return await ctx.db.fetchrow(_USES, id)
 
 
