@@ -41,6 +41,10 @@ _USED = """
 UPDATE access_keys SET last_used_at = $2, last_used_region = $3, last_used_service = $4 WHERE id = $1
 """
 _ROLE_USED = "UPDATE access_identities SET last_used_at = $2, last_used_region = $3 WHERE id = $1"
+_SERVICE_USED = """
+INSERT INTO access_service_uses (identity_id, prefix, account_id, region, at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (identity_id, prefix) DO UPDATE SET region = excluded.region, at = excluded.at
+"""
 _CLEAN = f"DELETE FROM access_decisions WHERE at < now() - interval '{_KEEP}'"
 
 
@@ -65,6 +69,7 @@ class Recorder:
         self._allowed = 0
         self._keys: dict[str, tuple[datetime, str, str]] = {}
         self._roles: dict[str, tuple[datetime, str]] = {}
+        self._services: dict[tuple[str, str], tuple[str, str, datetime]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def decided(self, made: Made) -> None:
@@ -76,8 +81,10 @@ class Recorder:
         self._waiting.append(made)
 
     def used(self, principal: Principal, region: str, service: str) -> None:
-        """Note the use of a long-term key, or of the role behind a session."""
+        """Note the use of a long-term key, or of the role behind a session, and the service that was called."""
         now = datetime.now(UTC)
+        identity = principal.session.get("issuer_id") or principal.user_id
+        self._services[identity, service] = principal.account_id, region, now
         if not principal.session and principal.access_key_id is not None:
             self._keys[principal.access_key_id] = now, region, service
         elif principal.kind == "assumed-role":
@@ -110,11 +117,13 @@ class Recorder:
         made = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
         keys, self._keys = self._keys, {}
         roles, self._roles = self._roles, {}
+        services, self._services = self._services, {}
         self._allowed = 0
         statements: list[tuple[str, list[tuple[Any, ...]]]] = [
             (_INSERT, [_row(item) for item in made]),
             (_USED, [(id, *use) for id, use in sorted(keys.items())]),
             (_ROLE_USED, [(id, *use) for id, use in sorted(roles.items())]),
+            (_SERVICE_USED, [(*key, *use) for key, use in sorted(services.items())]),
         ]
         await self._write([(sql, rows) for sql, rows in statements if rows])
 

@@ -88,7 +88,7 @@ def test_policies_that_do_not_exist(iam: Any, account: Account) -> None:
     name = "longpolicynamebutnoarn"
     assert refused(iam.attach_user_policy, UserName="ann", PolicyArn=name) == (
         "ValidationError",
-        f"ARN {name} is not valid.",
+        "Invalid ARN:  Could not be parsed!",
     )
 
 
