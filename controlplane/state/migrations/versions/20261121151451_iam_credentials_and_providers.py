@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "20261121151451"
-down_revision = "20261121145342"
+down_revision = "20261121151043"
 
 
 def upgrade() -> None:
