@@ -64,6 +64,15 @@ class Names:
         """Libvirt name of a machine."""
         return self.domain_prefix + check_id(machine)
 
+    def container(self, id: str) -> str:
+        """Docker's name of a container."""
+        return self.domain_prefix + check_id(id)
+
+    @property
+    def image_repository(self) -> str:
+        """Docker's name of the repository with the images that this cloud has imported."""
+        return f"celaje-{self.cloud}"
+
     def namespace(self, vpc: str) -> str:
         """Network namespace of a VPC."""
         return self.namespace_prefix + check_id(vpc)

@@ -15,10 +15,13 @@ from controlplane.access.credentials import Authenticator
 from controlplane.console import routes as console
 from controlplane.fleet.agents_api import FleetApi, router
 from controlplane.fleet.waiting import Waiting
+from controlplane.gateway import own_paths
 from controlplane.gateway.assembly import Assembly
+from controlplane.gateway.connection import BoundedConnection
 from controlplane.gateway.health import health_routes
 from controlplane.gateway.incoming import Receive
 from controlplane.gateway.machine_credentials import issuer
+from controlplane.gateway.own_paths import OwnPaths
 from controlplane.gateway.pipeline import Pipeline
 from controlplane.gateway.server import Gateway, Scope, Send
 from controlplane.settings import Settings
@@ -30,8 +33,6 @@ from controlplane.work.hints import hints
 
 log = logging.getLogger("celaje.app")
 
-OWN_PATHS = "/_celaje/"
-
 
 class Application:
     """Wires the layers together when the worker starts, and takes them apart when it stops."""
@@ -39,12 +40,12 @@ class Application:
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self._gateway: Gateway | None = None
-        self._own: FastAPI | None = None
+        self._own: OwnPaths | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["path"].startswith(OWN_PATHS):
+        elif scope["path"].startswith(own_paths.PREFIX):
             assert self._own is not None
             await self._own(scope, receive, send)
         elif console.is_browser_at_the_door(scope):
@@ -88,7 +89,8 @@ class Application:
         authenticator = Authenticator(assembly.principals, assembly.sealer, settings.regions, assembly.recorder)
         pipeline = Pipeline(database, assembly.dispatcher, authenticator)
         self._gateway = Gateway(pipeline, index, settings.own_names, access_log=settings.access_log)
-        self._own = _own_application(
+        BoundedConnection.relay_key = relay_key = RelayKeys(assembly.sealer)
+        own = _own_application(
             database,
             FleetApi(
                 database=database,
@@ -99,9 +101,21 @@ class Application:
                 public_range=str(settings.public_range),
                 cpu_overcommit=settings.cpu_overcommit,
                 issue_credentials=issuer(assembly.sealer),
+                relay_key=relay_key,
             ),
             settings.region,
         )
+        self._own = OwnPaths(own)
+
+
+class RelayKeys:
+    """The key of each host, with which it proves for whom it relays."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+
+    def __call__(self, host: str) -> bytes:
+        return self._sealer.derive(f"relay:{host}")
 
 
 def cloud_id(sealer: Sealer) -> str:

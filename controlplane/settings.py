@@ -94,6 +94,11 @@ class Settings(BaseSettings):
         description="Run the hypervisor agent on this machine. It needs root; without it the API answers but "
         "no machine starts here.",
     )
+    containers: bool = Field(
+        default=True,
+        description="Run the container agent on this machine, where Docker is installed. It needs root. "
+        "It uses the host's dockerd where one runs, and one of its own elsewhere.",
+    )
     host_name: str = Field(
         default_factory=lambda: socket.gethostname().split(".")[0],
         pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}$",

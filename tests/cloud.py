@@ -91,9 +91,10 @@ class Cloud:
         deadline = time.monotonic() + STOP_SECONDS
         while (self.home / "control.sock").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
-        if (self.home / "agent").exists():
-            command = [sys.executable, "-m", "agents.runtime.down", "--home", str(self.home / "agent"), "--grace", "0"]
-            subprocess.run(command, env=child_environment(), check=False, timeout=STOP_SECONDS)
+        for name, module in (("containers", "agents.container.down"), ("agent", "agents.runtime.down")):
+            if (self.home / name).exists():
+                command = [sys.executable, "-m", module, "--home", str(self.home / name), "--grace", "0"]
+                subprocess.run(command, env=child_environment(), check=False, timeout=STOP_SECONDS)
 
     def running(self) -> bool:
         try:
@@ -183,6 +184,7 @@ class Cloud:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         settings.setdefault("public_range", take_range())
+        settings.setdefault("containers", False)
         chosen = Settings(home=self.home, listen=f"127.0.0.1:{port}", agent=self._agent, **settings)
         with (self.home / "supervisor.log").open("ab") as log:
             subprocess.Popen(

@@ -15,6 +15,7 @@ from typing import Annotated
 from pydantic import Field
 
 from agents.contract.base import Document
+from agents.contract.container import Container, ContainerReport
 from agents.contract.machine import Machine, MachineReport
 from agents.contract.network import Vpc
 
@@ -30,7 +31,10 @@ class Capacity(Document):
 
 
 class Join(Document):
-    """A host introduces itself. Joining again under the same name renews its token."""
+    """A host introduces itself. Joining again under the same name and kind renews its token.
+
+    `kind` is what it runs: `hypervisor` or `container`. A machine that runs both joins twice, as two hosts.
+    """
 
     name: str
     kind: str = "hypervisor"
@@ -38,7 +42,7 @@ class Join(Document):
     capacity: Capacity
     address: str
     facts: dict[str, str] = {}
-    """Shown in `celaje status`: accelerator and why, versions of libvirt and QEMU, kernel."""
+    """Shown in `celaje status`: accelerator or engine, and `trouble` where something is not well; versions."""
 
 
 class Joined(Document):
@@ -51,9 +55,13 @@ class Joined(Document):
     token: str
     cloud: str
     public_range: str
+    relay_key: str = ""
+    """Hexadecimal; proves for whom this host relays (`agents.contract.relayed`). Empty in what was kept from a control
+    plane that gave none."""
 
 
-Wanted = Annotated[Machine | Vpc, Field(discriminator="kind")]
+Wanted = Annotated[Machine | Vpc | Container, Field(discriminator="kind")]
+Report = MachineReport | ContainerReport
 
 
 class Change(Document):
@@ -81,18 +89,20 @@ class Desired(Document):
 class Observed(Document):
     """What the host sees. `applied` maps "kind/id" to the generation that it reflects.
 
-    With `complete`, `machines` holds all there are on the host, and machines missing from it are gone.
+    With `complete`, `machines` and `containers` hold all there are on the host, and those missing from them are gone.
     """
 
     complete: bool = False
     machines: tuple[MachineReport, ...] = ()
+    containers: tuple[ContainerReport, ...] = ()
     applied: dict[str, int] = {}
     capacity: Capacity | None = None
     facts: dict[str, str] | None = None
 
 
 class Noted(Document):
-    """The control plane's answer to a report: machines that it does not want on this host and confirms as orphans."""
+    """The control plane's answer to a report: machines or containers that it does not want on this host and confirms as
+    orphans."""
 
     orphans: tuple[str, ...] = ()
 

@@ -89,6 +89,7 @@ class MachineReport(Document):
     reason given; the host goes on trying.
     """
 
+    kind: Literal["machine"] = "machine"
     id: str
     state: Literal["starting", "running", "stopped", "absent", "failed"]
     reason: str | None = None

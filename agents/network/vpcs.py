@@ -13,7 +13,7 @@ from agents.network import namespace
 from agents.network.dhcp import METADATA
 from agents.network.metadata.http import Request, Response, serve
 from agents.network.metadata.service import MetadataService
-from agents.network.relay import relay
+from agents.network.relay import Endpoint, relay
 from agents.network.uplink import Uplink
 from agents.network.vpc import VpcNetwork
 
@@ -23,12 +23,12 @@ class PortsMissing(Exception):
 
 
 class Vpcs:
-    """`endpoint` is the cloud's API (host, port); guests find it at 169.254.169.254 under the same port.
+    """`endpoint` is the cloud's API; guests find it at 169.254.169.254 under the same port.
 
     Other hosts reach this one at `address`.
     """
 
-    def __init__(self, names: Names, uplink: Uplink, runtime: Path, address: str, endpoint: tuple[str, int]) -> None:
+    def __init__(self, names: Names, uplink: Uplink, runtime: Path, address: str, endpoint: Endpoint) -> None:
         self._names = names
         self._uplink = uplink
         self._runtime = runtime
@@ -43,7 +43,7 @@ class Vpcs:
         """The data plane of a VPC, which need not be there on the host yet."""
         if vpc not in self._networks:
             folder = self._runtime / "vpcs" / vpc
-            services = [self._endpoint[1]]
+            services = [self._endpoint.port]
             self._networks[vpc] = VpcNetwork(vpc, self._names, self._uplink, folder, self._address, services)
         return self._networks[vpc]
 
@@ -107,10 +107,10 @@ class Vpcs:
             assert self.metadata is not None
             return await self.metadata.handle(network.id, request)
 
-        ports = [80] if self._endpoint[1] == 80 else [80, self._endpoint[1]]
+        ports = [80] if self._endpoint.port == 80 else [80, self._endpoint.port]
         sockets = await network.namespace.within(open_sockets)
         listeners = self._listeners[network.id] = [await serve(sockets[0], answer)]
-        listeners += [await relay(socket, *self._endpoint) for socket in sockets[1:]]
+        listeners += [await relay(socket, network.id, self._endpoint) for socket in sockets[1:]]
 
     def _close_listeners(self, vpc: str) -> None:
         for listener in self._listeners.pop(vpc, []):

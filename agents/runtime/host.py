@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import socket
 from pathlib import Path
 
-import libvirt
-
 from agents.contract.exchange import Capacity
-from agents.hypervisor.accelerator import Choice, qemu_version
 
 _RESERVED_MIB = 1024
 """Memory that is left to the host itself."""
@@ -36,18 +32,3 @@ def address() -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return "127.0.0.1"
-
-
-async def facts(choice: Choice | None) -> dict[str, str]:
-    """What `celaje status` shows of this host."""
-    version = libvirt.getVersion()
-    return {
-        "accelerator": _ACCELERATORS[choice.accelerator] if choice else "not known yet",
-        "accelerator_reason": choice.reason if choice else "KVM is tried with the first image that brings a kernel",
-        "kernel": platform.release(),
-        "libvirt": f"{version // 1_000_000}.{version // 1_000 % 1_000}.{version % 1_000}",
-        "qemu": await qemu_version(),
-    }
-
-
-_ACCELERATORS = {"kvm": "kvm", "qemu": "tcg"}

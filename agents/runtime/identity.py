@@ -30,10 +30,12 @@ class Identity:
         self._join_token_file = join_token_file
 
     def known(self) -> Joined | None:
-        """The identity from an earlier run."""
+        """The identity from an earlier run; None also when it lacks what is given to hosts that join today."""
         if not self._file.exists():
             return None
         joined = Joined.model_validate_json(self._file.read_bytes())
+        if not joined.relay_key and self._join_token_file is not None:
+            return None
         self._client.use_token(joined.token)
         return joined
 
@@ -48,7 +50,7 @@ class Identity:
                 log.warning("cannot join yet: %s", error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
-        before = self.known()
+        before = Joined.model_validate_json(self._file.read_bytes()) if self._file.exists() else None
         if before is not None and (before.cloud, before.public_range) != (joined.cloud, joined.public_range):
             raise RuntimeError(f"this home belongs to cloud {before.cloud}, not {joined.cloud}")
         write_durably(self._file, joined.model_dump_json().encode(), mode=0o600)

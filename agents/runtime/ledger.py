@@ -10,8 +10,6 @@ from agents.contract.exchange import Change
 from agents.names import check_id
 from agents.runtime.files import sync_folder, write_durably
 
-_KINDS = ("vpc", "machine")
-
 
 @dataclass(frozen=True)
 class Key:
@@ -25,12 +23,15 @@ class Key:
 
 
 class Ledger:
-    """One JSON file a thing, `<kind>/<id>.json`, holding the last change; a removal stays until it has been done."""
+    """One JSON file a thing, `<kind>/<id>.json`, holding the last change; a removal stays until it has been done.
 
-    def __init__(self, folder: Path) -> None:
+    `kinds` are the kinds of documents that this host can have."""
+
+    def __init__(self, folder: Path, kinds: tuple[str, ...]) -> None:
         self._folder = folder
+        self._kinds = kinds
         self._changes: dict[Key, Change] = {}
-        for kind in _KINDS:
+        for kind in kinds:
             (folder / kind).mkdir(parents=True, exist_ok=True)
             for path in (folder / kind).glob("*.json"):
                 change = Change.model_validate_json(path.read_bytes())
@@ -38,7 +39,7 @@ class Ledger:
 
     def store(self, change: Change) -> None:
         """Keep a change. Raises ValueError for an unknown kind or an unfit id, OSError when the disk refuses."""
-        if change.kind not in _KINDS:
+        if change.kind not in self._kinds:
             raise ValueError(f"unknown kind of document: {change.kind!r}")
         key = Key(change.kind, check_id(change.id))
         write_durably(self._path(key), change.model_dump_json().encode())

@@ -328,7 +328,7 @@ class MachineKeeper:
             networked=self._networked,
             spans=dict(self._spans),
         )
-        self._tools.reporter.machine(report)
+        self._tools.reporter.seen(report)
 
     def _save(self) -> None:
         self._memory.save(self._tools.disks.folder(self.id))

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
-from agents.contract.exchange import Capacity, Observed
+from agents.contract.container import ContainerReport
+from agents.contract.exchange import Capacity, Observed, Report
 from agents.contract.machine import MachineReport
 from agents.runtime.client import Client, Unauthorized
 from agents.runtime.ledger import Key
@@ -21,10 +22,10 @@ _GATHER = 0.01
 
 
 class Reporter:
-    """Holds the last report of every machine.
+    """Holds the last report of every thing: machine or container.
 
-    `expected` tells the machines without which a report is not complete: the control plane takes a machine that is
-    missing from a complete report for gone. `orphans` is called with the machines that a reply disowns.
+    `expected` tells the things without which a report is not complete: the control plane takes one that is missing
+    from a complete report for gone. `orphans` is called with those that a reply disowns.
     """
 
     def __init__(
@@ -36,26 +37,26 @@ class Reporter:
         self._client = client
         self._expected = expected
         self._orphans = orphans
-        self._machines: dict[str, MachineReport] = {}
+        self._reports: dict[str, Report] = {}
         self._applied: dict[str, int] = {}
         self._gone: set[str] = set()
-        self._changed_machines: set[str] = set()
+        self._changed: set[str] = set()
         self._changed_applied: set[str] = set()
         self._facts: dict[str, str] | None = None
         self._full = True
         self._woken = asyncio.Event()
         self.capacity: Capacity | None = None
 
-    def machine(self, report: MachineReport) -> None:
-        """Note what is seen of a machine."""
-        if self._machines.get(report.id) == report:
+    def seen(self, report: Report) -> None:
+        """Note what is seen of a thing."""
+        if self._reports.get(report.id) == report:
             return
-        self._machines[report.id] = report
+        self._reports[report.id] = report
         if report.state == "absent":
             self._gone.add(report.id)
         else:
             self._gone.discard(report.id)
-        self._changed_machines.add(report.id)
+        self._changed.add(report.id)
         self._woken.set()
 
     def applied(self, key: Key, generation: int) -> None:
@@ -70,9 +71,9 @@ class Reporter:
         self._facts = facts
         self._woken.set()
 
-    def last(self, machine: str) -> MachineReport | None:
-        """The last report of a machine."""
-        return self._machines.get(machine)
+    def last(self, id: str) -> Report | None:
+        """The last report of a thing."""
+        return self._reports.get(id)
 
     def everything(self) -> None:
         """Send a complete report now: after a reconnection, or when the control plane may have lost track."""
@@ -100,26 +101,27 @@ class Reporter:
                 pause = min(pause * 2, 5.0)
 
     async def _send(self) -> None:
-        full = self._full and self._expected() <= self._machines.keys()
+        full = self._full and self._expected() <= self._reports.keys()
         self._full = self._full and not full
-        machines = set(self._machines) if full else set(self._changed_machines)
+        ids = sorted(self._reports if full else self._changed)
+        reports = {id: self._reports[id] for id in ids}
         applied = set(self._applied) if full else set(self._changed_applied)
         observed = Observed(
             complete=full,
-            machines=tuple(self._machines[id] for id in sorted(machines)),
+            machines=tuple(report for report in reports.values() if isinstance(report, MachineReport)),
+            containers=tuple(report for report in reports.values() if isinstance(report, ContainerReport)),
             applied={key: self._applied[key] for key in sorted(applied)},
             capacity=self.capacity if full else None,
             facts=self._facts,
         )
         noted = await self._client.observed(observed)
-        told = {report.id: report for report in observed.machines}
-        self._changed_machines -= {id for id in machines if self._machines.get(id) is told[id]}
+        self._changed -= {id for id, report in reports.items() if self._reports.get(id) is report}
         self._changed_applied -= {key for key in applied if self._applied.get(key) == observed.applied[key]}
         if self._facts is observed.facts:
             self._facts = None
-        for id in self._gone & machines:
-            if self._machines[id] is told[id]:
-                del self._machines[id]
+        for id in self._gone & reports.keys():
+            if self._reports[id] is reports[id]:
+                del self._reports[id]
                 self._gone.discard(id)
         if noted.orphans:
             await self._orphans(noted.orphans)

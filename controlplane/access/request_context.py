@@ -149,9 +149,13 @@ def _of_request(ctx: Context) -> dict[str, ContextValue]:
         "aws:epochtime": str(int(now)),
         "aws:requestedregion": ctx.region,
         "aws:securetransport": "true" if ctx.secure else "false",
-        "aws:sourceip": ctx.source_ip,
         "aws:viaawsservice": "false",
     }
+    if ctx.source_vpc is None:
+        values["aws:sourceip"] = ctx.source_ip
+    else:  # as through a VPC endpoint: a private address says nothing outside its VPC
+        values["aws:sourcevpc"] = ctx.source_vpc
+        values["aws:vpcsourceip"] = ctx.source_ip
     if ctx.user_agent:
         values["aws:useragent"] = ctx.user_agent
     tags = request_tags(ctx.request)

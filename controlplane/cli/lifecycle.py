@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -56,20 +57,29 @@ def _start(settings: Settings, *, foreground: bool) -> subprocess.Popen[bytes]:
 
 @application.command()
 def down(
-    machines: Annotated[bool, typer.Option("--machines", help="Switch this host's machines off, too.")] = False,
+    machines: Annotated[
+        bool, typer.Option("--machines", help="Switch this host's machines and containers off, too.")
+    ] = False,
     home: Home = None,
 ) -> None:
-    """Stop all processes of the cloud. Without --machines its machines go on, and `celaje up` finds them again."""
+    """Stop all processes of the cloud. Without --machines its machines and containers go on, and `celaje up` finds them
+    again."""
     settings = load_settings(home=home)
     runs = status_of(settings) is not None
     if runs:
         _stop(settings)
-    if machines and (settings.home / "agent").exists():
-        errors.print("switching machines off …")
-        command = [sys.executable, "-m", "agents.runtime.down", "--home", str(settings.home / "agent")]
-        if subprocess.run(command, env=child_environment(), cwd="/", check=False).returncode:
-            raise Failure("not all machines could be switched off.")
+    if machines:
+        _switch_off(settings.home / "containers", "agents.container.down", "containers")
+        _switch_off(settings.home / "agent", "agents.runtime.down", "machines")
     output.print("Stopped." if runs else f"No cloud was running in {settings.home}.")
+
+
+def _switch_off(home: Path, module: str, what: str) -> None:
+    if home.exists():
+        errors.print(f"switching {what} off …")
+        command = [sys.executable, "-m", module, "--home", str(home)]
+        if subprocess.run(command, env=child_environment(), cwd="/", check=False).returncode:
+            raise Failure(f"not all {what} could be switched off.")
 
 
 def _stop(settings: Settings) -> None:

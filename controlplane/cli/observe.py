@@ -17,7 +17,7 @@ from controlplane.cli.application import Failure, Home, application, load_settin
 from controlplane.cli.owner import in_database
 from controlplane.fleet import hosts
 from controlplane.settings import Settings
-from controlplane.supervise.cloud import agent_reason
+from controlplane.supervise.cloud import agent_reason, containers_reason
 from controlplane.supervise.logfiles import LogFile
 
 SILENT_SECONDS = 60.0
@@ -45,24 +45,32 @@ def status(
 def _print_hosts(settings: Settings) -> None:
     if reason := agent_reason(settings):
         output.print(f"\nNo hypervisor agent on this machine: {reason}.")
+    if reason := containers_reason(settings):
+        output.print(f"\nNo container agent on this machine: {reason}.")
     try:
         known = in_database(settings, lambda db, _: hosts.all_hosts(db))
     except Failure as failure:
         output.print(f"\nNothing is known of the hosts: {failure}")
         return
-    table = Table("host", "state", "machines", "free", "accelerator", box=None, pad_edge=False, header_style="bold")
+    table = Table("host", "kind", "state", "holds", "free", "runs on", box=None, pad_edge=False, header_style="bold")
     for row in known:
         silent = row["silent_seconds"]
-        state = "[green]ready[/green]" if silent < SILENT_SECONDS else f"[red]silent for {silent:.0f} s[/red]"
-        free = f"{row['memory_free'] / 1024:.1f} GiB, {row['disk_free']} GiB disk"
         facts = row["facts"]
-        accelerator = facts.get("accelerator", "unknown") + (
-            f" ({why})" if (why := facts.get("accelerator_reason")) else ""
-        )
-        table.add_row(row["name"], state, str(row["machines"]), free, accelerator)
+        state = f"[red]{trouble}[/red]" if (trouble := facts.get("trouble")) else "[green]ready[/green]"
+        if silent >= SILENT_SECONDS:
+            state = f"[red]silent for {silent:.0f} s[/red]"
+        free = f"{row['memory_free'] / 1024:.1f} GiB, {row['disk_free']} GiB disk"
+        table.add_row(row["name"], row["kind"], state, str(row["holds"]), free, _runs_on(facts))
     if known:
         output.print()
         output.print(table)
+
+
+def _runs_on(facts: dict[str, str]) -> str:
+    if "engine" in facts:
+        return facts["engine"]
+    why = facts.get("accelerator_reason")
+    return facts.get("accelerator", "unknown") + (f" ({why})" if why else "")
 
 
 @application.command()

@@ -67,6 +67,8 @@ class Context:
     db: Unit
     runtime: Runtime
     source_ip: str = "127.0.0.1"
+    source_vpc: str | None = None
+    """Set for a guest's call from inside this VPC; `source_ip` is its private address then."""
     user_agent: str = ""
     endpoint: str = ""
     secure: bool = False

@@ -30,6 +30,8 @@ class HttpRequest:
     stream: AsyncIterator[bytes] | None = None
     chunk_verifier: ChunkVerifier | None = None
     client: str = "127.0.0.1"
+    vpc: str | None = None
+    """The VPC that the client's address is of, when it is a guest of this cloud."""
     scheme: str = "http"
 
 

@@ -39,6 +39,8 @@ class FleetApi:
     public_range: str
     cpu_overcommit: float
     issue_credentials: IssueCredentials
+    relay_key: Callable[[str], bytes]
+    """(host) → the key with which it proves for whom it relays."""
 
 
 def router(api: FleetApi) -> APIRouter:
@@ -61,7 +63,13 @@ def router(api: FleetApi) -> APIRouter:
             raise HTTPException(401, "wrong join token")
         async with api.database.unit() as db:
             host, token = await hosts.join(db, request, api.cpu_overcommit)
-        return Joined(host=host, token=token, cloud=api.cloud, public_range=api.public_range)
+        return Joined(
+            host=host,
+            token=token,
+            cloud=api.cloud,
+            public_range=api.public_range,
+            relay_key=api.relay_key(host).hex(),
+        )
 
     @routes.get("/desired")
     async def get_desired(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from agents.contract.exchange import Change, Desired
+from agents.contract.exchange import Change, Desired, Wanted
 from agents.contract.machine import Machine
-from agents.contract.network import Vpc
 from controlplane.core.context import Unit
 
 CHANNEL = "celaje_desired"
@@ -28,15 +27,16 @@ _GONE = "DELETE FROM fleet_desired WHERE host_id = $1 AND kind = $2 AND id = $3 
 _HOSTS_OF = "SELECT host_id FROM fleet_desired WHERE kind = $1 AND id = $2 AND document IS NOT NULL"
 _SETTLED = "SELECT applied >= generation FROM fleet_desired WHERE host_id = $1 AND kind = $2 AND id = $3"
 _NEEDS_BLOB = """
-SELECT true FROM fleet_desired WHERE host_id = $1 AND kind = 'machine'
-AND $2 IN (document->'image'->>'disk', document->'image'->>'kernel', document->'image'->>'initrd') LIMIT 1
+SELECT true FROM fleet_desired WHERE host_id = $1 AND kind IN ('machine', 'container')
+AND $2 IN (document->'image'->>'disk', document->'image'->>'kernel', document->'image'->>'initrd',
+    document->'image'->>'archive') LIMIT 1
 """
 _WANTS_MACHINE = """
 SELECT document FROM fleet_desired WHERE host_id = $1 AND kind = 'machine' AND id = $2 AND document IS NOT NULL
 """
 
 
-async def put(db: Unit, host: str, document: Machine | Vpc, *, waker: str | None = None) -> None:
+async def put(db: Unit, host: str, document: Wanted, *, waker: str | None = None) -> None:
     """Make a host have a thing. Nothing happens when it must have just that already."""
     wanted = document.model_dump(mode="json")
     current = await db.fetchrow(_CURRENT, host, document.kind, document.id)
@@ -71,7 +71,7 @@ async def settled(db: Unit, host: str, kind: str, id: str) -> bool:
 
 
 async def needs_blob(db: Unit, host: str, blob: str) -> bool:
-    """Whether a host may read a blob: only what its own machines boot from."""
+    """Whether a host may read a blob: only what its own machines and containers are made of."""
     return bool(await db.fetchval(_NEEDS_BLOB, host, blob))
 
 

@@ -14,7 +14,7 @@ _JOIN = """
 INSERT INTO fleet_hosts (id, name, kind, zone, address, token_digest, vcpus, memory_mib, disk_gib,
     vcpus_free, memory_free, disk_free, facts)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $7, $8, $9, $10)
-ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, zone = excluded.zone, address = excluded.address,
+ON CONFLICT (name, kind) DO UPDATE SET zone = excluded.zone, address = excluded.address,
     token_digest = excluded.token_digest, facts = excluded.facts, seen_at = now()
 RETURNING id
 """
@@ -31,8 +31,9 @@ _SEEN = "UPDATE fleet_hosts SET seen_at = now() WHERE id = $1 AND seen_at < now(
 _ALL = """
 SELECT id, name, kind, zone, address, vcpus, memory_mib, disk_gib, vcpus_free, memory_free, disk_free, facts,
     extract(epoch FROM now() - seen_at)::float AS silent_seconds,
-    (SELECT count(*) FROM fleet_reservations WHERE host_id = fleet_hosts.id) AS machines
-FROM fleet_hosts ORDER BY name
+    (SELECT count(*) FROM fleet_desired WHERE host_id = fleet_hosts.id AND document IS NOT NULL
+        AND fleet_desired.kind IN ('machine', 'container')) AS holds
+FROM fleet_hosts ORDER BY name, kind DESC
 """
 
 

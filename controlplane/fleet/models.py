@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, LargeBinary, Text, func
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,15 +13,18 @@ from controlplane.state.base import Base
 
 
 class Host(Base):
-    """A machine of the owner's that runs an agent. `*_free` is what may still be given away, overcommit included.
+    """A machine of the owner's that runs an agent; one that runs an agent of each kind is two hosts.
+
+    `*_free` is what may still be given away, overcommit included.
 
     Only `placement` takes from it, and only where there is enough; it is negative while a host that has shrunk, or
     whose overcommit was lowered, holds more than it may give away."""
 
     __tablename__ = "fleet_hosts"
+    __table_args__ = (UniqueConstraint("name", "kind"),)
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)
-    name: Mapped[str] = mapped_column(Text, unique=True)
+    name: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(Text)
     zone: Mapped[str | None] = mapped_column(Text)
     address: Mapped[str] = mapped_column(Text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agents.contract.exchange import Noted, Observed
+from agents.contract.container import ContainerReport
+from agents.contract.exchange import Noted, Observed, Report
 from agents.contract.machine import MachineReport
 from controlplane.core.context import Unit
 from controlplane.fleet import desired
@@ -16,21 +17,22 @@ RETURNING true
 """
 _FORGET = "DELETE FROM fleet_observed WHERE machine = $1 AND host_id = $2"
 _WANTED = """
-SELECT id, waker, document IS NULL AND applied >= generation AS gone FROM fleet_desired
-WHERE host_id = $1 AND kind = 'machine'
+SELECT id, kind, waker, document IS NULL AND applied >= generation AS gone FROM fleet_desired
+WHERE host_id = $1 AND kind IN ('machine', 'container')
 """
 _APPLIED = """
 UPDATE fleet_desired SET applied = $4 WHERE host_id = $1 AND kind = $2 AND id = $3 AND applied < $4 RETURNING waker
 """
 _SETTLED_TOMBSTONES = """
-DELETE FROM fleet_desired WHERE host_id = $1 AND document IS NULL AND kind <> 'machine' AND applied >= generation
+DELETE FROM fleet_desired
+WHERE host_id = $1 AND document IS NULL AND kind NOT IN ('machine', 'container') AND applied >= generation
 """
-_KNOWN = "SELECT machine FROM fleet_observed WHERE host_id = $1"
+_KNOWN = "SELECT machine, report->>'kind' AS kind FROM fleet_observed WHERE host_id = $1"
 _REPORT = "SELECT report FROM fleet_observed WHERE machine = $1 AND host_id = $2"
 
 
 async def note(db: Unit, host: str, observed: Observed) -> Noted:
-    """Take a report in. Answers which of the reported machines nobody wants on that host."""
+    """Take a report in. Answers which of the reported machines or containers nobody wants on that host."""
     for thing, generation in observed.applied.items():
         kind, _, id = thing.partition("/")
         if waker := await db.fetchval(_APPLIED, host, kind, id, generation):
@@ -38,10 +40,10 @@ async def note(db: Unit, host: str, observed: Observed) -> Noted:
     if observed.applied:
         await db.execute(_SETTLED_TOMBSTONES, host)
     wanted = {row["id"]: row for row in await db.fetch(_WANTED, host)}
-    reports = list(observed.machines)
+    reports: list[Report] = [*observed.machines, *observed.containers]
     told = {report.id for report in reports}
-    # A machine that had to go and was never there is told by its generation alone.
-    reports += [MachineReport(id=id, state="absent") for id, row in wanted.items() if row["gone"] and id not in told]
+    # What had to go and was never there is told by its generation alone.
+    reports += [_absent(row["kind"], id) for id, row in wanted.items() if row["gone"] and id not in told]
     if observed.complete:
         reports += await _vanished(db, host, {report.id for report in reports})
     orphans = []
@@ -56,9 +58,15 @@ async def note(db: Unit, host: str, observed: Observed) -> Noted:
     return Noted(orphans=tuple(orphans))
 
 
-async def _vanished(db: Unit, host: str, present: set[str]) -> list[MachineReport]:
-    known = {row["machine"] for row in await db.fetch(_KNOWN, host)}
-    return [MachineReport(id=id, state="absent", reason="it is no longer on its host") for id in known - present]
+async def _vanished(db: Unit, host: str, present: set[str]) -> list[Report]:
+    known = {row["machine"]: row["kind"] for row in await db.fetch(_KNOWN, host)}
+    return [_absent(known[id], id, "it is no longer on its host") for id in known.keys() - present]
+
+
+def _absent(kind: str | None, id: str, reason: str | None = None) -> Report:
+    if kind == "container":
+        return ContainerReport(id=id, state="absent", reason=reason)
+    return MachineReport(id=id, state="absent", reason=reason)
 
 
 async def report_of(db: Unit, machine: str, host: str) -> MachineReport | None:
@@ -67,7 +75,13 @@ async def report_of(db: Unit, machine: str, host: str) -> MachineReport | None:
     return MachineReport.model_validate(report) if report is not None else None
 
 
-async def forget(db: Unit, machine: str, host: str) -> None:
-    """Drop what is known of a machine that is gone, with its tombstone."""
-    await db.execute(_FORGET, machine, host)
-    await desired.forget(db, host, "machine", machine)
+async def container_report_of(db: Unit, container: str, host: str) -> ContainerReport | None:
+    """The last report of a host about a container."""
+    report = await db.fetchval(_REPORT, container, host)
+    return ContainerReport.model_validate(report) if report is not None else None
+
+
+async def forget(db: Unit, id: str, host: str, kind: str = "machine") -> None:
+    """Drop what is known of a machine or container that is gone, with its tombstone."""
+    await db.execute(_FORGET, id, host)
+    await desired.forget(db, host, kind, id)

@@ -1,14 +1,19 @@
 """HTTP connections with bounds that the server's own protocol lacks.
 
 On the size of headers, on the time that they take to come, and on the time that a client takes to read an answer.
+Connections that a host relays for its guests begin with a header that says so (`agents.contract.relayed`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from agents.contract import relayed
 
 MAX_HEADERS = 64 * 1024
 HEADER_SECONDS = 20.0
@@ -18,6 +23,7 @@ READ_SECONDS = 60.0
 _HEAD = b"HTTP/1.1 "
 _JOINED_BYTES = 64 * 1024
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_UNPROVEN = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -65,6 +71,10 @@ class BoundedConnection(HttpToolsProtocol):
     _stalled: asyncio.TimerHandle | None = None
     _in_headers = False
     _header_bytes = 0
+    _beginning: bytes | None = b""
+    """What has come of a relay's header; None once it is known that there is none, or after it."""
+    relay_key: ClassVar[Callable[[str], bytes] | None] = None
+    """(host) → its key; set when the application starts."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
@@ -76,10 +86,32 @@ class BoundedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._beginning is not None:
+            data = self._after_relay(self._beginning + data)
+            if not data:
+                return
         super().data_received(data)
         idle = self._in_headers or self.cycle is None or self.cycle.response_complete
         if idle and self._deadline is None and not self.transport.is_closing():
             self._expect_headers()
+
+    def _after_relay(self, data: bytes) -> bytes:
+        """What follows the header of a relay, which tells the true client; nothing while the header is not whole."""
+        if relayed.SIGNATURE[: len(data)] != data[: len(relayed.SIGNATURE)]:
+            self._beginning = None
+            return data
+        try:
+            found = relayed.read(data, type(self).relay_key or _no_key, time.time())
+        except relayed.Unproven:
+            self._refuse(_UNPROVEN)
+            return b""
+        if found is None:
+            self._beginning = data
+            return b""
+        self._beginning = None
+        guest, rest = found
+        self.client, self.app_state = (guest.address, guest.port), {**self.app_state, "vpc": guest.vpc}
+        return rest
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -135,3 +167,7 @@ class BoundedConnection(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write(answer)
             self.transport.close()
+
+
+def _no_key(_host: str) -> bytes:
+    raise relayed.Unproven("no host may relay yet")

@@ -55,31 +55,33 @@ class Incoming:
         self._declared = int(length) if length.isdecimal() else 0
         self.ended = not self._declared and "transfer-encoding" not in request.headers
 
-    async def whole(self) -> bytes:
-        """The body in memory. Raises RequestTooLarge, RequestTimeout, ClientGone."""
+    async def whole(self, limit: int = MAX_BODY) -> bytes:
+        """The body in memory, of at most `limit` bytes. Raises RequestTooLarge, RequestTimeout, ClientGone."""
         if self.ended:
             return b""
-        if self._declared > MAX_BODY:
-            raise _too_large()
+        if self._declared > limit:
+            raise _too_large(limit)
         try:
-            async with asyncio.timeout(WHOLE_SECONDS + (self._declared or MAX_BODY) / SLOWEST):
-                return await self._collect()
+            async with asyncio.timeout(WHOLE_SECONDS + (self._declared or limit) / SLOWEST):
+                return await self._collect(limit)
         except TimeoutError as error:
             raise _timeout() from error
 
-    async def _collect(self) -> bytes:
+    async def _collect(self, limit: int) -> bytes:
         body = await self._next()
-        if self.ended:
+        if self.ended and len(body) <= limit:
             return body
         parts, size = [body], len(body)
         Incoming.unfinished += size
         try:
+            if size > limit:
+                raise _too_large(limit)
             while not self.ended:
                 parts.append(await self._next())
                 size += len(parts[-1])
                 Incoming.unfinished += len(parts[-1])
-                if size > MAX_BODY:
-                    raise _too_large()
+                if size > limit:
+                    raise _too_large(limit)
                 if Incoming.unfinished > MAX_UNFINISHED:
                     raise ServiceUnavailable("Please reduce your request rate.", detail="too many unfinished bodies")
         finally:
@@ -115,8 +117,8 @@ class Incoming:
         return body
 
 
-def _too_large() -> RequestTooLarge:
-    return RequestTooLarge(f"Request body is larger than {MAX_BODY} bytes.")
+def _too_large(limit: int) -> RequestTooLarge:
+    return RequestTooLarge(f"Request body is larger than {limit} bytes.")
 
 
 def _timeout() -> RequestTimeout:

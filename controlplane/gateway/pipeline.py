@@ -112,6 +112,7 @@ class Pipeline:
             db=unit,
             runtime=self._dispatcher,
             source_ip=request.client,
+            source_vpc=request.vpc,
             user_agent=request.headers.get("user-agent", ""),
             endpoint=f"{request.scheme}://{request.headers.get('host', '')}",
             secure=request.scheme == "https",

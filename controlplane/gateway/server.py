@@ -96,6 +96,7 @@ def _request(scope: Scope) -> HttpRequest:
         query_string=scope["query_string"],
         headers=headers,
         client=client[0] if client else "127.0.0.1",
+        vpc=scope["state"].get("vpc") if "state" in scope else None,
         scheme=scope["scheme"],
     )
 

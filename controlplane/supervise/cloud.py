@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+from pathlib import Path
 
 from controlplane.settings import Settings
 from controlplane.state.embedded import Owner, Postgres, Valkey
 from controlplane.supervise.spec import Spec, Stage
+
+_HOST_DOCKER = Path("/run/docker.sock")
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def stages(settings: Settings, owner: Owner, listening: int) -> list[Stage]:
@@ -41,15 +46,32 @@ def stages(settings: Settings, owner: Owner, listening: int) -> list[Stage]:
         (ours("bootstrap", "controlplane.supervise.bootstrap", once=True),),
         (*gateways, *work),
     ]
+    agents = []
     if agent_reason(settings) is None:
-        plan.append((_agent(settings),))
+        agents.append(_agent(settings, "agent", "agents.runtime"))
+    if containers_reason(settings) is None:
+        agents.append(_agent(settings, "containers", "agents.container"))
+    plan.append(tuple(agents))
     return [stage for stage in plan if stage]
 
 
 def agent_reason(settings: Settings) -> str | None:
-    """Why there is no agent on this machine; None when there is one."""
-    if not settings.agent:
-        return "turned off by the setting `agent`"
+    """Why there is no hypervisor agent on this machine; None when there is one."""
+    return _reason(settings.agent, "agent")
+
+
+def containers_reason(settings: Settings) -> str | None:
+    """Why there is no container agent on this machine; None when there is one."""
+    if reason := _reason(settings.containers, "containers"):
+        return reason
+    if not _HOST_DOCKER.exists() and shutil.which("dockerd", path=_SYSTEM_PATH) is None:
+        return "Docker is not installed (Debian's package is docker.io)"
+    return None
+
+
+def _reason(wanted: bool, setting: str) -> str | None:
+    if not wanted:
+        return f"turned off by the setting `{setting}`"
     if os.geteuid() != 0:
         return "it needs root: run `sudo celaje up`"
     return None
@@ -77,12 +99,12 @@ def _engines(settings: Settings, owner: Owner) -> Stage:
     return tuple(engines)
 
 
-def _agent(settings: Settings) -> Spec:
+def _agent(settings: Settings, name: str, module: str) -> Spec:
     return Spec(
-        "agent",
+        name,
         (
-            *(sys.executable, "-m", "agents.runtime"),
-            *("--home", str(settings.home / "agent")),
+            *(sys.executable, "-m", module),
+            *("--home", str(settings.home / name)),
             *("--endpoint", settings.endpoint),
             *("--name", settings.host_name),
             *("--join-token-file", str(settings.join_token)),

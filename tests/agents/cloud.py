@@ -19,6 +19,9 @@ from starlette.routing import Route
 
 from agents.contract.exchange import PREFIX, Change, Credentials, Desired, Join, Joined, Noted, Observed, Wanted
 from agents.contract.machine import MachineReport
+from controlplane.gateway.connection import BoundedConnection
+
+RELAY_KEY = bytes(32)
 
 
 def under_load(seconds: float) -> float:
@@ -60,8 +63,14 @@ class Cloud:
     def start(self) -> None:
         """Serve, always on the same port once it has been started."""
         self._leaving = False
+        BoundedConnection.relay_key = _relay_key
         config = uvicorn.Config(
-            self._application(), host=self.listen, port=self._port, log_level="warning", lifespan="off"
+            self._application(),
+            host=self.listen,
+            port=self._port,
+            log_level="warning",
+            lifespan="off",
+            http=BoundedConnection,
         )
         server = self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=server.run, daemon=True)
@@ -157,7 +166,13 @@ class Cloud:
         if request.headers.get("authorization") != f"Bearer {self.join_token}":
             return Response(status_code=401)
         self.joins.append(Join.model_validate_json(await request.body()))
-        joined = Joined(host="host-1", token=self.host_token, cloud=self.cloud, public_range=self.public_range)
+        joined = Joined(
+            host="host-1",
+            token=self.host_token,
+            cloud=self.cloud,
+            public_range=self.public_range,
+            relay_key=RELAY_KEY.hex(),
+        )
         return Response(joined.model_dump_json(), media_type="application/json")
 
     async def _desired(self, request: Request) -> Response:
@@ -212,3 +227,11 @@ class Cloud:
     async def _console(self, request: Request) -> Response:
         self.consoles[request.path_params["id"]] = await request.body()
         return Response(status_code=204)
+
+
+class _RelayKey:
+    def __call__(self, host: str) -> bytes:
+        return RELAY_KEY
+
+
+_relay_key = _RelayKey()

@@ -21,18 +21,20 @@ from agents.runtime.reporter import Reporter
 from agents.volumes.blobs import Blobs, Corrupt
 from agents.volumes.disks import virtual_size
 
+KINDS = ("vpc", "machine")
+
 
 def test_the_ledger_survives_and_refuses_paths(tmp_path: Path) -> None:
     vpc = Vpc(id="vpc-1", cidrs=("10.0.0.0/16",), dns_domain="ec2.internal")
-    ledger = Ledger(tmp_path)
+    ledger = Ledger(tmp_path, KINDS)
     ledger.store(Change(kind="vpc", id="vpc-1", generation=3, document=vpc))
     ledger.store(Change(kind="machine", id="i-1", generation=4, document=None))
     (tmp_path / "vpc" / ".vpc-1.json.77.tmp").write_text("half a doc")
-    again = Ledger(tmp_path)
+    again = Ledger(tmp_path, KINDS)
     assert set(again.keys()) == {Key("vpc", "vpc-1"), Key("machine", "i-1")}
     assert again.get(Key("vpc", "vpc-1")) == Change(kind="vpc", id="vpc-1", generation=3, document=vpc)
     again.forget(Key("machine", "i-1"))
-    assert list(Ledger(tmp_path).keys()) == [Key("vpc", "vpc-1")]
+    assert list(Ledger(tmp_path, KINDS).keys()) == [Key("vpc", "vpc-1")]
     for kind, id in (("vpc", "../../etc/passwd"), ("vpc", ""), ("vpc", "a" * 65), ("../vpc", "vpc-1")):
         with pytest.raises(ValueError):
             again.store(Change(kind=kind, id=id, generation=1, document=None))
@@ -127,15 +129,15 @@ async def test_a_report_is_complete_only_with_every_expected_machine() -> None:
     reporter = Reporter(recorder, lambda: expected, disowned)  # type: ignore[arg-type]
     task = asyncio.create_task(reporter.run())
     try:
-        reporter.machine(MachineReport(id="i-1", state="running"))
+        reporter.seen(MachineReport(id="i-1", state="running"))
         await asyncio.sleep(0.05)
         assert [(o.complete, len(o.machines)) for o in recorder.received] == [(False, 1)]
-        reporter.machine(MachineReport(id="i-2", state="running"))
-        reporter.machine(MachineReport(id="i-9", state="running"))
+        reporter.seen(MachineReport(id="i-2", state="running"))
+        reporter.seen(MachineReport(id="i-9", state="running"))
         await asyncio.sleep(0.05)
         assert (recorder.received[-1].complete, len(recorder.received[-1].machines)) == (True, 3)
         assert orphans == ["i-9"]
-        reporter.machine(MachineReport(id="i-2", state="running"))
+        reporter.seen(MachineReport(id="i-2", state="running"))
         await asyncio.sleep(0.05)
         assert len(recorder.received) == 2, "what has not changed is not told again"
     finally:

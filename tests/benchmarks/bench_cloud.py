@@ -20,7 +20,7 @@ _SETTLE_SECONDS = 5.0
 def start_seconds(cloud: Cloud) -> float:
     """Seconds from nothing running until every process is ready."""
     began = time.monotonic()
-    cloud.start()
+    cloud.start(containers=True)
     cloud.wait_until(lambda: cloud.status()["ready"])
     return time.monotonic() - began
 
