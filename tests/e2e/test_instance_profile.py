@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -25,6 +26,7 @@ LOOK = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "ec2:DescribeInstances", "Resource": "*"}],
 }
+SCRIPT = Path(__file__).with_name("signed-call.sh")
 ROLES = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
 
 
@@ -53,6 +55,43 @@ def test_credentials_from_inside_work(account: Account, lab: Lab) -> None:
     while _allowed(ec2):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_machine_calls_the_api_from_inside(account: Account, lab: Lab) -> None:
+    vpc = account.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
+    only_from_inside = {**LOOK["Statement"][0], "Condition": {"StringEquals": {"aws:SourceVpc": vpc}}}
+    by_address = {
+        "Effect": "Allow",
+        "Action": "ec2:DescribeVpcs",
+        "Resource": "*",
+        "Condition": {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}},
+    }
+    iam = account.client("iam")
+    iam.create_role(RoleName="insider", AssumeRolePolicyDocument=json.dumps(TRUST))
+    policy = {"Version": "2012-10-17", "Statement": [only_from_inside, by_address]}
+    iam.put_role_policy(RoleName="insider", PolicyName="look", PolicyDocument=json.dumps(policy))
+    iam.create_instance_profile(InstanceProfileName="inside")
+    iam.add_role_to_instance_profile(InstanceProfileName="inside", RoleName="insider")
+    (id,) = lab.launch(IamInstanceProfile={"Name": "inside"})
+    host = f"celaje.internal:{account.endpoint.rpartition(':')[2]}"
+    script = SCRIPT.read_text()
+    lab.ssh(id, f"cat > /tmp/call.sh <<'END'\n{script}\nEND")
+
+    def call(service: str, body: str) -> str:
+        return lab.ssh(id, f"sh /tmp/call.sh {host} {service} '{body}' 2>&1 || true")
+
+    me = call("sts", "Action=GetCallerIdentity&Version=2011-06-15")
+    assert f"<Arn>arn:aws:sts::{account.id}:assumed-role/insider/{id}</Arn>" in me, me
+    assert id in call("ec2", "Action=DescribeInstances&Version=2016-11-15")
+    assert "403" in call("ec2", "Action=DescribeVpcs&Version=2016-11-15"), "as through an endpoint: no aws:SourceIp"
+
+    given = json.loads(lab.ssh(id, f"wget -qO- {ROLES}insider"))
+    outside = _session(account, given).client("ec2", endpoint_url=account.endpoint)
+    with pytest.raises(ClientError) as refused:
+        outside.describe_instances()
+    assert refused.value.response["Error"]["Code"] == "UnauthorizedOperation"
+    outside.describe_vpcs()
+    assert "403 Forbidden" in lab.ssh(id, f"wget -qO- http://{host}/_celaje/health 2>&1 || true")
 
 
 def _session(account: Account, given: dict[str, str]) -> Any:
