@@ -118,7 +118,8 @@ class Containers:
         for pid in _shims(shown["Id"]):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        await self.remove(id)
+        with contextlib.suppress(Refused):  # while its shim dies, its files are busy; what is left is found again
+            await self.remove(id)
 
     async def stop(self, id: str, seconds: float | None = None) -> None:
         """Ask a container to end, and kill it when it has not after `seconds`, or after what it was made with."""

@@ -194,7 +194,7 @@ async def _call(
         response = await http.request(
             method, path, params=params, json=document, content=content, headers=headers, timeout=limit
         )
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, RuntimeError) as error:  # RuntimeError: the client was closed meanwhile
         raise Unavailable(f"{method} {path}: {error!r}") from error
     if response.is_error:
         raise Refused(response.status_code, _message(response))

@@ -109,7 +109,8 @@ class Host:
 
     def _ask(self, question: Callable[[Unit], Awaitable[T]]) -> T:
         async def ask() -> T:
-            database = await Database.open(Settings(home=self.cloud.home).database, size=1)
+            settings = Settings(home=self.cloud.home)
+            database = await Database.open(settings.database, size=1, generations=settings.generations)
             try:
                 async with database.unit() as db:
                     return await question(db)
@@ -210,7 +211,10 @@ def test_kills_while_containers_start_and_go(host: Host, victim: str) -> None:
         time.sleep(delay)
         _kill(host, victim)
     # One whose start was cut off may have ended, and is not run again; what is told of it must be true.
-    _eventually(lambda: all(host.told_truly(id) for id in ids), "each runs or has ended, as told", 3 * PATIENCE)
+    try:
+        _eventually(lambda: all(host.told_truly(id) for id in ids), "each runs or has ended, as told", 3 * PATIENCE)
+    except AssertionError as error:
+        raise AssertionError(f"{host.docker('ps', '-a')}\n{host.cloud.celaje('logs', 'containers')}") from error
     for id in ids:
         host.drop(id)
     _kill(host, victim)
