@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "20261121151500"
-down_revision = "20261121145342"
+revision = "20261121152600"
+down_revision = "20261121151451"
 
 
 def upgrade() -> None:
