@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from controlplane.wire import wording
@@ -154,7 +155,15 @@ class Validator(ShapeCompiler):
         constraints = self._constraints(shape)
         if not constraints:
             return _accept
-        return lambda value, path, found: _apply(constraints, value, path, found)
+        if not shape.metadata.get("sensitive"):
+            return lambda value, path, found: _apply(constraints, value, path, found)
+
+        def check_secret(value: Any, path: Path, found: Found) -> None:
+            told: Found = []
+            _apply(constraints, value, path, told)
+            found.extend(replace(violation, value=wording.HIDDEN) for violation in told)
+
+        return check_secret
 
     _string = _character = _integer = _long = _float = _double = _blob = _scalar
 

@@ -16,8 +16,12 @@ from controlplane.wire.errors import Malformed
 from controlplane.wire.service import Service
 
 _QUERY = ("query", "ec2")
-_LONGEST = 256
+_LONGEST = 1024
 _BAD_XML = "The XML you provided was not well-formed or did not validate against our published schema"
+
+
+HIDDEN = object()
+"""Stands for a value that the model calls sensitive: it is not repeated."""
 
 
 class Rule(Enum):
@@ -156,8 +160,10 @@ def _has_reason(service: Service) -> bool:
 
 
 def _coral(violation: Violation) -> str:
-    value = "null" if violation.rule is Rule.REQUIRED else f"'{render(violation.value)}'"
-    return f"Value {value} at '{_path(violation.path)}' failed to satisfy constraint: {violation.constraint}"
+    value = "null " if violation.rule is Rule.REQUIRED else f"'{render(violation.value)}' "
+    if violation.value is HIDDEN:
+        value = ""
+    return f"Value {value}at '{_path(violation.path)}' failed to satisfy constraint: {violation.constraint}"
 
 
 def _path(path: Sequence[str]) -> str:
@@ -167,6 +173,8 @@ def _path(path: Sequence[str]) -> str:
 
 def render(value: Any) -> str:
     """A value the way Coral, a Java program, prints it in a message."""
+    if value is HIDDEN:
+        return "***Sensitive Data Redacted***"
     if isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, list):

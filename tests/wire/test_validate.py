@@ -122,7 +122,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, str]] = [
         "CreateHostedZone",
         {"Name": "x." * 600, "CallerReference": "r"},
         "InvalidInput",
-        f"1 validation error detected: Value '{('x.' * 600)[:256]}...' at 'name' failed to satisfy constraint: "
+        f"1 validation error detected: Value '{('x.' * 600)[:1024]}...' at 'name' failed to satisfy constraint: "
         "Member must have length less than or equal to 1024",
     ),
 ]

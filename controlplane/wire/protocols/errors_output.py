@@ -136,7 +136,9 @@ def rest_xml_error(service: Service, error: AwsError, request_id: str) -> HttpRe
 def _rpc_error_body(
     service: Service, error: AwsError, shape: Any, compiler: ShapeCompiler
 ) -> tuple[dict[str, Any], int]:
-    body: dict[str, Any] = {"__type": _type_name(service, error, shape), message_member(shape): error.message}
+    body: dict[str, Any] = {"__type": _type_name(service, error, shape)}
+    if error.message:
+        body[message_member(shape)] = error.message
     if service.name == "lambda" and shape is not None and _FAULT in shape.members:
         body[_FAULT] = "User" if error.status < 500 else "Service"
     if extra := members_of(error, shape):

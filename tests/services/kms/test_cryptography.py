@@ -220,3 +220,12 @@ def test_keys_are_used_for_one_thing(kms: Any, key: dict[str, Any]) -> None:
         f"{mac['Arn']} key usage is GENERATE_VERIFY_MAC which is not valid for Encrypt.",
     )
     assert refused(kms.get_public_key, KeyId=key["KeyId"])[0] == "UnsupportedOperationException"
+
+
+def test_secret_parameters_are_not_repeated(kms: Any, key: dict[str, Any]) -> None:
+    code, message = refused(kms.encrypt, KeyId=key["KeyId"], Plaintext=b"s3cret" * 700)
+    assert code == "ValidationException"
+    assert message == (
+        "1 validation error detected: Value at 'plaintext' failed to satisfy constraint: "
+        "Member must have length less than or equal to 4096"
+    )

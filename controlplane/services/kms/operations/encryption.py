@@ -72,19 +72,19 @@ async def re_encrypt(ctx: Context, request: ReEncryptRequestTypeDef) -> dict[str
     source_algorithm = request.get("SourceEncryptionAlgorithm") or specs.SYMMETRIC
     algorithm = request.get("DestinationEncryptionAlgorithm") or specs.SYMMETRIC
     source = permissions.key_of(ctx)
+    given = {**request, "DryRun": False}
+    context = using.context_of(request, "SourceEncryptionContext")
+    plaintext, _ = await _opened(ctx, given, source, source_algorithm, context, bool(request.get("SourceKeyId")))
     if not isinstance(target.row, Key):
         raise target.row
     destination: Key = target.row
     destination.require_enabled()
-    if destination.usage != specs.ENCRYPT or algorithm not in destination.algorithms:
+    if destination.usage != specs.ENCRYPT:
         raise InvalidKeyUsageException(
             f"{destination.arn} key usage is {destination.usage} which is not valid for {_TO}."
-            if destination.usage != specs.ENCRYPT
-            else f"Algorithm {algorithm} is incompatible with key spec {destination.spec.name}."
         )
-    given = {**request, "DryRun": False}
-    context = using.context_of(request, "SourceEncryptionContext")
-    plaintext, _ = await _opened(ctx, given, source, source_algorithm, context, bool(request.get("SourceKeyId")))
+    if algorithm not in destination.algorithms:
+        raise InvalidKeyUsageException(f"Algorithm {algorithm} is incompatible with key spec {destination.spec.name}.")
     shapes.stop_dry_run(request)
     blob = await _sealed(destination, algorithm, plaintext, using.context_of(request, "DestinationEncryptionContext"))
     return {
