@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import AsyncExitStack
 from typing import Any
@@ -13,6 +14,7 @@ from controlplane import settings as configuration
 from controlplane.access import facts
 from controlplane.access.credentials import Authenticator
 from controlplane.console import routes as console
+from controlplane.core import log as logs
 from controlplane.fleet.agents_api import FleetApi, router
 from controlplane.fleet.waiting import Waiting
 from controlplane.gateway import own_paths
@@ -21,6 +23,7 @@ from controlplane.gateway.connection import BoundedConnection
 from controlplane.gateway.health import health_routes
 from controlplane.gateway.incoming import Receive
 from controlplane.gateway.machine_credentials import issuer
+from controlplane.gateway.meter import Meter
 from controlplane.gateway.own_paths import OwnPaths
 from controlplane.gateway.pipeline import Pipeline
 from controlplane.gateway.server import Gateway, Scope, Send
@@ -88,10 +91,14 @@ class Application:
         )
         authenticator = Authenticator(assembly.principals, assembly.sealer, settings.regions, assembly.recorder)
         pipeline = Pipeline(database, assembly.dispatcher, authenticator)
-        self._gateway = Gateway(pipeline, index, settings.own_names, access_log=settings.access_log)
+        meter = Meter(settings.run / "metrics", logs.process())
+        self._counting = asyncio.create_task(meter.run())
+        self._stack.callback(self._counting.cancel)
+        self._gateway = Gateway(pipeline, index, settings.own_names, meter=meter, access_log=settings.access_log)
         BoundedConnection.relay_key = relay_key = RelayKeys(assembly.sealer)
         own = _own_application(
             database,
+            meter,
             FleetApi(
                 database=database,
                 waiting=waiting,
@@ -123,9 +130,9 @@ def cloud_id(sealer: Sealer) -> str:
     return sealer.derive("cloud-id").hex()[:6]
 
 
-def _own_application(database: Database, fleet: FleetApi, region: str) -> FastAPI:
+def _own_application(database: Database, meter: Meter, fleet: FleetApi, region: str) -> FastAPI:
     own: Any = FastAPI(title="Celaje", docs_url=None, redoc_url=None, openapi_url="/_celaje/openapi.json")
-    own.include_router(health_routes(database))
+    own.include_router(health_routes(database, meter))
     own.include_router(router(fleet))
     own.include_router(console.console_routes(region))
     own.mount(console.PATH, console.ConsoleFiles())

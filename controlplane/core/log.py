@@ -13,6 +13,7 @@ import orjson
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The request (or run of a reconciler) that the current task works for; stamped on every line."""
 
+_process = ""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
@@ -41,6 +42,13 @@ class JsonLines(logging.Formatter):
 
 def configure(process: str, level: str = "info") -> None:
     """Send every logger of this process to standard error as JSON lines."""
+    global _process
+    _process = process
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(process))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+
+
+def process() -> str:
+    """The name of this process, as its log lines have it."""
+    return _process or "gateway"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from agents.contract.container import ContainerReport
 from agents.contract.exchange import Noted, Observed, Report
 from agents.contract.machine import MachineReport
@@ -29,6 +31,10 @@ WHERE host_id = $1 AND document IS NULL AND kind NOT IN ('machine', 'container')
 """
 _KNOWN = "SELECT machine, report->>'kind' AS kind FROM fleet_observed WHERE host_id = $1"
 _REPORT = "SELECT report FROM fleet_observed WHERE machine = $1 AND host_id = $2"
+_LAUNCH_STEPS = """
+SELECT coalesce(report->>'kind', 'machine') AS kind, step.key AS step, avg(step.value::float) / 1000 AS seconds
+FROM fleet_observed, jsonb_each_text(report->'spans') AS step GROUP BY 1, 2 ORDER BY 1, 2
+"""
 
 
 async def note(db: Unit, host: str, observed: Observed) -> Noted:
@@ -85,3 +91,8 @@ async def forget(db: Unit, id: str, host: str, kind: str = "machine") -> None:
     """Drop what is known of a machine or container that is gone, with its tombstone."""
     await db.execute(_FORGET, id, host)
     await desired.forget(db, host, kind, id)
+
+
+async def launch_steps(db: Unit) -> list[Any]:
+    """The mean seconds of each step of the last start, over all machines and containers that hosts report."""
+    return await db.fetch(_LAUNCH_STEPS)

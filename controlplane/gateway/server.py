@@ -13,6 +13,7 @@ from controlplane.core.http import HttpRequest, HttpResponse
 from controlplane.core.ids import request_id as new_request_id
 from controlplane.gateway.exchange import Exchange
 from controlplane.gateway.incoming import ClientGone, Incoming, Receive
+from controlplane.gateway.meter import Meter
 from controlplane.gateway.pipeline import Pipeline
 from controlplane.wire.encode import encode_error
 from controlplane.wire.form import body_names_action
@@ -30,8 +31,15 @@ class Gateway:
     under which `bucket.name` addresses a bucket; `access_log` has a line logged for every request."""
 
     def __init__(
-        self, pipeline: Pipeline, index: Index, endpoint_hosts: Sequence[str] = (), *, access_log: bool = False
+        self,
+        pipeline: Pipeline,
+        index: Index,
+        endpoint_hosts: Sequence[str] = (),
+        *,
+        meter: Meter,
+        access_log: bool = False,
     ) -> None:
+        self._meter = meter
         self._access_log = access_log
         self._pipeline = pipeline
         self._index = index
@@ -47,8 +55,10 @@ class Gateway:
             response = await self._answer(exchange, incoming)
         except ClientGone:
             return
+        seconds = time.perf_counter() - began
+        self._meter.count(exchange, response.status, seconds)
         if self._access_log:
-            _log_access(exchange, response.status, time.perf_counter() - began)
+            _log_access(exchange, response.status, seconds)
         await _send(send, response, incoming, head=request.method == "HEAD")
 
     async def _answer(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:

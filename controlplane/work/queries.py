@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from controlplane.core.context import Unit
 
@@ -41,6 +42,11 @@ RETURNING due_at <= now()
 _REST = "DELETE FROM work_items WHERE kind = $1 AND key = $2 AND lease_owner = $3 AND due_at = 'infinity'"
 _RELEASE_ALL = """
 UPDATE work_items SET due_at = least(due_at, now()), lease_owner = NULL, lease_until = NULL WHERE lease_owner = $1
+"""
+_DEPTH = """
+SELECT kind, count(*) FILTER (WHERE due_at <= now() AND lease_until IS NULL) AS due,
+    count(*) FILTER (WHERE lease_until > now()) AS running, count(*) FILTER (WHERE attempts > 0) AS failing
+FROM work_items GROUP BY kind ORDER BY kind
 """
 
 
@@ -82,3 +88,8 @@ async def rest(db: Unit, item: Item, owner: str) -> bool:
 async def release_all(db: Unit, owner: str) -> None:
     """Give back all leases of a worker; those of its earlier self that was killed, or its own when it stops."""
     await db.execute(_RELEASE_ALL, owner)
+
+
+async def depth(db: Unit) -> list[Any]:
+    """How many items of each kind are due, running, and failing."""
+    return await db.fetch(_DEPTH)

@@ -26,7 +26,9 @@ from typing import Any
 
 import boto3
 from botocore.awsrequest import AWSPreparedRequest
+from prometheus_client.parser import text_string_to_metric_families
 
+from controlplane.gateway.meter import WRITE_SECONDS
 from tests.cloud import Cloud
 
 WANTED = 2.0
@@ -179,6 +181,24 @@ def measure(targets: list[Target]) -> dict[str, dict[str, Result]]:
     return results
 
 
+def steps(cloud: Cloud) -> dict[str, dict[str, float]]:
+    """Mean microseconds of each step, by operation, as the gateways have counted them."""
+    time.sleep(WRITE_SECONDS + 0.5)
+    with urllib.request.urlopen(f"{cloud.endpoint}/_celaje/metrics") as answer:
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    numbers: dict[str, float] = {}
+    spent: dict[str, dict[str, float]] = {}
+    for sample in (sample for family in families for sample in family.samples):
+        title = f"{sample.labels.get('service')}.{sample.labels.get('operation')}"
+        if sample.name == "celaje_request_seconds_count":
+            numbers[title] = numbers.get(title, 0) + sample.value
+        elif sample.name in ("celaje_step_seconds_total", "celaje_request_seconds_sum"):
+            of = spent.setdefault(title, {})
+            step = sample.labels.get("step", "all")
+            of[step] = of.get(step, 0) + sample.value
+    return {title: {step: 1e6 * s / numbers[title] for step, s in of.items()} for title, of in spent.items()}
+
+
 def main() -> None:
     """Print a table: requests a second, latencies, and the ratio."""
     if shutil.which("wrk") is None:
@@ -190,6 +210,7 @@ def main() -> None:
             account = cloud.new_account()
             ours = Target("Celaje", account.endpoint, account.access_key_id, account.secret_access_key)
             results = measure([ours, other])
+            spent = steps(cloud)
         finally:
             cloud.stop()
     print(f"{'requests a second, two gateway workers':40}{'Celaje':>28}{'MiniStack':>28}{'ratio':>8}")
@@ -198,6 +219,10 @@ def main() -> None:
         failed = sum(result.failed for result in found.values())
         ratio = found["Celaje"].per_second / found["MiniStack"].per_second
         print(f"{title:40}{line}{ratio:8.2f}" + (f"  {failed} failed" if failed else ""))
+    print("where the time of a request goes, in microseconds of the clock (authorize is part of operate):")
+    for title in results:
+        found_steps = " ".join(f"{step} {micros:.0f}" for step, micros in spent.get(title, {}).items())
+        print(f"    {title:36}{found_steps}")
     ratios = [found["Celaje"].per_second / found["MiniStack"].per_second for found in results.values()]
     print(f"geometric mean of the ratios: {statistics.geometric_mean(ratios):.2f} (wanted: {WANTED:.0f} for each)")
 
