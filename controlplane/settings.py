@@ -89,6 +89,12 @@ class Settings(BaseSettings):
         min_length=1,
         description="Regions of this cloud; the first one is the default. All of them share its hosts.",
     )
+    quota_auto_approve: float = Field(
+        default=0.0,
+        ge=0,
+        description="Increases of quotas up to so many times the default value are granted as soon as they are asked "
+        "for; 0: all wait for `celaje quota approve`.",
+    )
     agent: bool = Field(
         default=True,
         description="Run the hypervisor agent on this machine. It needs root; without it the API answers but "

@@ -12,21 +12,25 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
 
-from controlplane.access import accounts
+from controlplane.access import accounts, quotas
+from controlplane.core.context import Unit
 from controlplane.settings import Settings, child_environment
 from controlplane.state.database import Database
 from controlplane.state.sealing import Sealer, load_root_key
 from controlplane.supervise import control
 from controlplane.supervise.logfiles import LogFile
 from tests.ranges import take_range
+
+T = TypeVar("T")
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -165,19 +169,29 @@ class Cloud:
 
     def new_account(self) -> Account:
         """An account that nobody else uses."""
-        with ThreadPoolExecutor(1) as thread:  # asyncio.run wants a thread without a running loop
-            made = thread.submit(asyncio.run, self._create_account()).result()
+        made = self._in_database(lambda db, sealer: accounts.create(db, sealer, f"test-{uuid.uuid4().hex[:12]}"))
         return Account(self.endpoint, made.id, made.access_key_id, made.secret_access_key)
 
-    async def _create_account(self) -> accounts.Account:
-        settings = Settings(home=self.home)
-        database = await Database.open(settings.database, generations=settings.generations, size=1)
-        try:
-            async with database.unit() as db:
-                sealer = Sealer(load_root_key(settings.root_key))
-                return await accounts.create(db, sealer, f"test-{uuid.uuid4().hex[:12]}")
-        finally:
-            await database.close()
+    def grant(self, account: Account, quota: str, value: float) -> None:
+        """Let an account have more (or less) of something, such as `vpc/L-F678F1CE`, in all regions."""
+
+        async def grant(db: Unit, _: Sealer) -> None:
+            await quotas.grant(db, account.id, quotas.EVERYWHERE, quota, value)
+
+        self._in_database(grant)
+
+    def _in_database(self, action: Callable[[Unit, Sealer], Awaitable[T]]) -> T:
+        async def run() -> T:
+            settings = Settings(home=self.home)
+            database = await Database.open(settings.database, generations=settings.generations, size=1)
+            try:
+                async with database.unit() as db:
+                    return await action(db, Sealer(load_root_key(settings.root_key)))
+            finally:
+                await database.close()
+
+        with ThreadPoolExecutor(1) as thread:  # asyncio.run wants a thread without a running loop
+            return thread.submit(asyncio.run, run()).result()
 
     def _spawn(self, guardian: int, settings: dict[str, Any]) -> None:
         with socket.socket() as probe:

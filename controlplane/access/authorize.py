@@ -188,7 +188,8 @@ def _compiled(document: str, name: str) -> Policy:
 
 
 def _dialect(ctx: Context) -> Dialect:
-    return dialect_of(ctx.service, _protocol_of(ctx.service))
+    model = ctx.model or ctx.service
+    return dialect_of(model, _protocol_of(model))
 
 
 @lru_cache(maxsize=512)

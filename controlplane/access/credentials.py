@@ -77,6 +77,8 @@ class Authenticator:
         self._check_signature(request, signature, credential, dialect)
         if signature.token is not None and await self._principals.is_closed(credential.principal.account_id):
             raise refusal(dialect, Refusal.UNKNOWN_KEY)
+        if not await self._principals.may_use_region(credential.principal.account_id, signature.region):
+            raise refusal(dialect, Refusal.UNKNOWN_KEY)
         self._recorder.used(credential.principal, signature.region, route.service.name)
         return credential.principal
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controlplane.state.base import Base
@@ -34,6 +35,7 @@ _OPEN = text("closed_at IS NULL")
 class Account(Base):
     """One account. A closed one keeps its row, so that its id is never given again; its name and address are free.
 
+    `regions` are those that it has opted in to.
     `organization` is what Organizations tells everybody else: id, path and the levels of policies above the account.
     """
 
@@ -49,6 +51,7 @@ class Account(Base):
     email: Mapped[str | None] = mapped_column(Text)
     closed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     freed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    regions: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     organization: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     alias: Mapped[str | None] = mapped_column(Text)
@@ -249,6 +252,18 @@ class ServiceUse(Base):
     account_id: Mapped[str] = mapped_column(Text, index=True)
     region: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class QuotaGrant(Base):
+    """What a quota is for an account, where it is not the default; an empty region means all of them."""
+
+    __tablename__ = "access_quota_grants"
+
+    account_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    region: Mapped[str] = mapped_column(Text, primary_key=True)
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    value: Mapped[float] = mapped_column(Double)
+    granted_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
 class RecordedDecision(Base):

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from controlplane.access import queries, sigv4
 from controlplane.access.policy.evaluate import NO_POLICIES, PolicySet, PrincipalPolicies
 from controlplane.access.policy.parse import Policy, compile_policy
+from controlplane.access.regions import OPT_IN
 from controlplane.core.context import Unit
 from controlplane.core.principal import Principal
 from controlplane.state.listen import Listener
@@ -70,12 +71,14 @@ class Holdings:
 class OrganizationPolicies:
     """Where an account stands: its organization, its path in it (`o-…/r-…/ou-…/`) and the levels of policies above it.
 
-    All are empty outside an organization. A closed account is `closed`, whatever else is known of it.
+    All are empty outside an organization. A closed account is `closed`, whatever else is known of it; `regions` are the
+    opt-in regions that it has enabled.
     """
 
     id: str = ""
     path: str = ""
     closed: bool = False
+    regions: frozenset[str] = frozenset()
     service_control: tuple[PolicySet, ...] = ()
     resource_control: tuple[PolicySet, ...] = ()
 
@@ -139,6 +142,10 @@ class Principals:
     async def organization(self, account_id: str) -> OrganizationPolicies:
         """Policies above an account."""
         return await self._get("organization", account_id, self._load_organization) or OrganizationPolicies()
+
+    async def may_use_region(self, account_id: str, region: str) -> bool:
+        """Whether an account has enabled a region; only those that must be opted in to cost a look."""
+        return region not in OPT_IN or region in (await self.organization(account_id)).regions
 
     async def is_closed(self, account_id: str) -> bool:
         """Whether an account was closed, so that no credentials of it are good any more."""
@@ -227,6 +234,7 @@ class Principals:
             told.get("id", ""),
             told.get("path", ""),
             row["closed_at"] is not None,
+            frozenset(row["regions"]),
             _levels(told.get("service_control", [])),
             _levels(told.get("resource_control", [])),
         )

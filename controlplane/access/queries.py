@@ -41,7 +41,7 @@ SELECT p.arn AS name, v.document FROM access_policies p
 JOIN access_policy_versions v ON v.policy_arn = p.arn AND v.version = p.default_version
 WHERE p.arn = ANY($1)
 """
-_ACCOUNT = "SELECT id, name, email, organization, created_at, closed_at FROM access_accounts WHERE id = $1"
+_ACCOUNT = "SELECT id, name, email, organization, created_at, closed_at, regions FROM access_accounts WHERE id = $1"
 _ROLE = """
 SELECT id, account_id, name, path, trust_policy, max_session_seconds, tags FROM access_identities
 WHERE kind = 'role' AND account_id = $1 AND lower(name) = lower($2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any, Protocol
@@ -40,6 +40,7 @@ class Cloud:
 
     regions: tuple[str, ...]
     public_range: IPv4Network
+    quota_auto_approve: float = 0.0
 
 
 class Runtime(Protocol):
@@ -51,12 +52,16 @@ class Runtime(Protocol):
     async def authorize(self, ctx: Context, action: str, resources: Sequence[Resource]) -> None: ...
     async def pass_role(self, ctx: Context, role_arn: str, service: str) -> None: ...
     async def wake(self, db: Unit, kind: str, key: str, delay: float) -> None: ...
+    async def quota(self, ctx: Context, key: str) -> float: ...
     def engine(self, kind: str) -> Any: ...
 
 
 @dataclass(slots=True)
 class Context:
-    """One call of one operation. `facts` holds condition values and notes that the audit trail keeps."""
+    """One call of one operation. `service` is the name of the service's folder, `model` botocore's.
+
+    `facts` holds condition values and notes that the audit trail keeps.
+    """
 
     request_id: str
     account_id: str
@@ -66,6 +71,7 @@ class Context:
     principal: Principal
     db: Unit
     runtime: Runtime
+    model: str = ""
     source_ip: str = "127.0.0.1"
     source_vpc: str | None = None
     """Set for a guest's call from inside this VPC; `source_ip` is its private address then."""
@@ -115,6 +121,19 @@ class Context:
     async def pass_role(self, role_arn: str, service: str) -> None:
         """Check `iam:PassRole` for handing a role to a service, and that the role trusts that service."""
         await self.runtime.pass_role(self, role_arn, service)
+
+    async def within_quota(
+        self, key: str, used: Callable[[], Awaitable[float]], error: Callable[[int], Exception], wanted: float = 1
+    ) -> float:
+        """Raise `error(limit)` when what is `used` and `wanted` together exceed a quota such as `vpc/L-F678F1CE`.
+
+        Answers how much there is room for. From here to the commit no other request of the account counts the same, so
+        that none slips by.
+        """
+        limit, taken = await self.runtime.quota(self, key), await used()
+        if taken + wanted > limit:
+            raise error(int(limit))
+        return limit - taken
 
     async def wake(self, kind: str, key: str, delay: float = 0.0) -> None:
         """Have a reconciler run for the key, once this transaction commits; `delay` in seconds."""

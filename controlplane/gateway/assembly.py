@@ -25,7 +25,7 @@ class Assembly:
         self.principals = Principals(database, self.sealer, self.listener)
         self.recorder = Recorder(database)
         self.authorizer = Authorizer(self.principals, self.sealer, self.recorder)
-        self.cloud = Cloud(settings.regions, settings.public_range)
+        self.cloud = Cloud(settings.regions, settings.public_range, settings.quota_auto_approve)
         self.blobs = FileBlobs(settings.blobs)
         self.registry = Registry.scan()
         self.engines = {"blobs": self.blobs, "sealing": self.sealer, "attempts": Attempts(database)}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from controlplane.access import quotas
 from controlplane.access.authorize import Authorizer
 from controlplane.core.context import Cloud, Context, Unit
 from controlplane.core.errors import AwsError, NotImplementedByCelaje
@@ -65,7 +66,13 @@ class Dispatcher:
         called = self.registry.services.get(service)
         entry, spec = self.find(called.model if called else service, operation)
         inner = replace(
-            ctx, service=entry.name, operation=operation, request=request, facts=self._facts(ctx, entry), resources=()
+            ctx,
+            service=entry.name,
+            model=entry.model,
+            operation=operation,
+            request=request,
+            facts=self._facts(ctx, entry),
+            resources=(),
         )
         await self.check(inner, entry, spec)
         return await self.run(inner, entry, spec)
@@ -95,6 +102,10 @@ class Dispatcher:
 
     async def wake(self, db: Unit, kind: str, key: str, delay: float) -> None:
         await wake(db, kind, key, delay)
+
+    async def quota(self, ctx: Context, key: str) -> float:
+        await quotas.hold(ctx.db, ctx.account_id, ctx.region, key)
+        return await quotas.limit(ctx.db, ctx.account_id, ctx.region, key)
 
     def engine(self, kind: str) -> Any:
         return self._engines[kind]

@@ -111,6 +111,7 @@ class Pipeline:
             principal=exchange.principal,
             db=unit,
             runtime=self._dispatcher,
+            model=exchange.entry.model,
             source_ip=request.client,
             source_vpc=request.vpc,
             user_agent=request.headers.get("user-agent", ""),

@@ -38,7 +38,7 @@ async def erase(db: Unit, account_id: str, *, prefix: str = "", kept: Collection
     owned = await owned_rows(db, prefix=prefix, kept=kept)
     order = _children_first(set(owned), references)
     for name in order:
-        await db.execute(f'DELETE FROM "{name}" WHERE {owned[name]}', account_id)
+        await db.execute(f"DELETE FROM {name} WHERE {owned[name]}", account_id)
     return order
 
 
@@ -58,9 +58,9 @@ def _spread(doomed: dict[str, str], owned: set[str], references: list[dict[str, 
         for reference in references:
             child, parent = reference["child"], reference["parent"]
             if parent in doomed and child not in doomed and child not in owned:
-                columns = ", ".join(f'"{name}"' for name in reference["columns"])
-                keys = ", ".join(f'"{name}"' for name in reference["keys"])
-                found[child].append(f'({columns}) IN (SELECT {keys} FROM "{parent}" WHERE {doomed[parent]})')
+                columns = ", ".join(reference["columns"])
+                keys = ", ".join(reference["keys"])
+                found[child].append(f"({columns}) IN (SELECT {keys} FROM {parent} WHERE {doomed[parent]})")
         if not found:
             return
         doomed.update({child: " OR ".join(conditions) for child, conditions in found.items()})

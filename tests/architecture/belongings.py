@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 from botocore.exceptions import ClientError, ParamValidationError
 
-from controlplane.gateway.registry import Registry
+from controlplane.gateway.registry import Registry, ServiceEntry
 from controlplane.settings import Settings
 from controlplane.state.erasure import owned_rows
 from controlplane.wire.patterns import compiled
@@ -29,6 +29,8 @@ READING = ("List", "Describe", "Get")
 SHORTEST = 8
 """Shorter values are words of the API rather than names that only one account has."""
 
+MOST = 3
+"""So many values of a member are tried where only a pattern says what fits."""
 OWN = "own-"
 """How names begin that `belongings.py` gives."""
 
@@ -40,7 +42,7 @@ SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' 
 _ORGANIZATION = "organization_id IN (SELECT organization_id FROM organizations_members WHERE member_id = $1)"
 _DIGEST = "SELECT coalesce(md5(string_agg(t::text, ' ' ORDER BY t::text)), '') FROM {table} t WHERE {condition}"
 # What others may rightly cause to be written about an account: notes, and how often it was used.
-_NOTES = ("access_decisions", "cloudtrail_", "usage_", "work_", "gateway_")
+_NOTES = ("access_decisions", "access_service_uses", "cloudtrail_", "usage_", "work_", "gateway_")
 
 
 def fill(account: Account) -> None:
@@ -49,17 +51,29 @@ def fill(account: Account) -> None:
         importlib.import_module(f"tests.services.{path.parent.name}.belongings").make(account)
 
 
-def harvest(account: Account) -> Known:
-    """All strings that the account's own reading operations tell, by member name."""
+def harvest(account: Account) -> dict[str, Known]:
+    """All strings that the account's own reading operations tell, by service and member name."""
+    return {entry.name: _harvest(account, entry) for entry in Registry.scan().services.values()}
+
+
+def merged(harvested: dict[str, Known]) -> Known:
+    """What all services together told."""
+    found: Known = defaultdict(list)
+    for known in harvested.values():
+        for member, values in known.items():
+            found[member].extend(value for value in values if value not in found[member])
+    return dict(found)
+
+
+def _harvest(account: Account, entry: ServiceEntry) -> Known:
     known: dict[str, dict[str, None]] = defaultdict(dict)
-    for entry in Registry.scan().services.values():
-        client = account.client(entry.model)
-        for name in sorted(entry.operations):
-            shape = load(entry.model).operation(name).input_shape
-            if name.startswith(READING) and (shape is None or not shape.required_members):
-                with suppress(ClientError, ParamValidationError):
-                    for member, value in strings(client._make_api_call(name, {})):
-                        known[member][value] = None
+    client = account.client(entry.model)
+    for name in sorted(entry.operations):
+        shape = load(entry.model).operation(name).input_shape
+        if name.startswith(READING) and (shape is None or not shape.required_members):
+            with suppress(ClientError, ParamValidationError):
+                for member, value in strings(client._make_api_call(name, {})):
+                    known[member][value] = None
     return {member: list(values) for member, values in known.items()}
 
 
@@ -114,7 +128,7 @@ def _values(known: Known, name: str, member: Any) -> list[str]:
         return []
     lowered = {member.lower(): values for member, values in known.items()}
     values = lowered.get(name.lower()) or lowered.get(name.lower().removesuffix("s")) or []
-    everything = [value for values in known.values() for value in values]
+    everything = [value for values in known.values() for value in values[:MOST]]
     pattern = text.metadata.get("pattern")
     noun = name.lower().removesuffix("s").removesuffix("arn")
     if not values and name.lower().removesuffix("s").endswith("arn"):
@@ -131,6 +145,15 @@ def secrets_of(owner: Known, other: Known) -> set[str]:
     common = {value for values in other.values() for value in values}
     found = {value for values in owner.values() for value in values}
     return {value for value in found - common if len(value) >= SHORTEST and not value.strip("/").startswith(OWN)}
+
+
+def nearest(harvested: dict[str, Known], service: str, secrets: set[str]) -> Known:
+    """What is known, by member: what only the owner has first, and of that what the service in question told."""
+    told = {value for values in harvested[service].values() for value in values}
+    return {
+        member: sorted(values, key=lambda value: (value not in secrets, value not in told))
+        for member, values in (harvested[service] | merged(harvested)).items()
+    }
 
 
 def rows_of(cloud: Cloud, account_id: str) -> dict[str, str]:

@@ -116,7 +116,7 @@ class Neighbours:
 
     victim: Account
     attacker: Account
-    known: belongings.Known
+    known: dict[str, belongings.Known]
     secrets: set[str]
 
 
@@ -125,13 +125,17 @@ def neighbours(cloud: Cloud) -> Neighbours:
     victim, attacker = cloud.new_account(), cloud.new_account()
     for account in (victim, attacker):
         belongings.fill(account)
-    known = belongings.harvest(victim)
+    known, others = belongings.harvest(victim), belongings.harvest(attacker)
     time.sleep(NOTES_SECONDS)
-    return Neighbours(victim, attacker, known, belongings.secrets_of(known, belongings.harvest(attacker)))
+    return Neighbours(
+        victim, attacker, known, belongings.secrets_of(belongings.merged(known), belongings.merged(others))
+    )
 
 
 def test_enough_is_known_to_attack_with(neighbours: Neighbours) -> None:
-    assert {"VpcId", "GroupId", "UserName", "RoleName", "Arn", "AllocationId"} <= set(neighbours.known)
+    assert {"VpcId", "GroupId", "UserName", "RoleName", "Arn", "AllocationId"} <= set(
+        belongings.merged(neighbours.known)
+    )
     assert len(neighbours.secrets) > 50
 
 
@@ -142,13 +146,14 @@ def test_another_accounts_administrator_sees_and_changes_nothing(
     """Every operation, with all that is known of the other account's things in its request: first those that read,
     then those that write, which may give the attacker's own things the same names."""
     before, named = belongings.rows_of(cloud, neighbours.victim.id), 0
+    known = belongings.nearest(neighbours.known, service, neighbours.secrets)
     for owner, model, name, _ in sorted(OPERATIONS, key=lambda item: not item[2].startswith(belongings.READING)):
         if owner != service or (service, name) in TELLING | LEAVING:
             continue
         client = neighbours.attacker.client(model)
         for full, pick in product((False, True), (0, -1)):  # all members or those that fit; the first or the last value
             parameters = belongings.request(
-                model, name, neighbours.known, full=full, pick=pick, given=GIVEN.get((service, name), {})
+                model, name, known, full=full, pick=pick, given=GIVEN.get((service, name), {})
             )
             if parameters is None:
                 break

@@ -10,7 +10,7 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.ids import resource_id
-from controlplane.services.ec2 import interfaces, profiles, tagging
+from controlplane.services.ec2 import interfaces, profiles, quotas, tagging
 from controlplane.services.ec2.catalog import TYPES, InstanceType
 from controlplane.services.ec2.errors import (
     InsufficientFreeAddressesInSubnet,
@@ -309,9 +309,10 @@ def _columns(request: Any) -> dict[str, Any]:
 
 async def launch(ctx: Context, plan: Plan) -> list[str]:
     """Write the rows of every instance and wake their reconcilers. Answers the ids in launch order."""
+    room = await quotas.room_for_vcpus(ctx, plan.least * plan.type.vcpus)
     reservation, ids = resource_id("r"), []
     addresses = iter(()) if plan.interface else await interfaces.candidates(ctx, plan.subnet, plan.address)
-    for index in range(plan.count):
+    for index in range(min(plan.count, room // plan.type.vcpus)):
         try:
             interface = plan.interface or await interfaces.create(ctx, plan.subnet, plan.groups, addresses)
         except InsufficientFreeAddressesInSubnet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from controlplane.access import quotas
 from controlplane.core.context import Context, Unit
 from controlplane.services.organizations import levels, nouns
 from controlplane.services.organizations.errors import (
@@ -13,8 +14,7 @@ from controlplane.services.organizations.errors import (
 )
 from controlplane.services.organizations.queries import policies, tree
 
-MAX_ACCOUNTS = 10
-"""AWS's default; the quota L-E619E033 says what holds."""
+ACCOUNTS = "organizations/L-E619E033"
 
 _COUNT = """
 SELECT count(*) FROM organizations_members m JOIN access_accounts a ON a.id = m.member_id
@@ -28,18 +28,19 @@ _DELEGATED = "SELECT true FROM organizations_delegations WHERE organization_id =
 
 async def check_room(db: Unit, organization: Any) -> None:
     """Raises ConstraintViolation when the organization may have no further account. Its row is locked."""
-    if await is_full(db, organization["id"]):
+    if await is_full(db, organization):
         raise ConstraintViolationException(
             "ACCOUNT_NUMBER_LIMIT_EXCEEDED", "You have exceeded the allowed number of AWS Accounts."
         )
 
 
-async def is_full(db: Unit, organization_id: str, *, pending: bool = True) -> bool:
-    """Whether members, with those that are being made (`pending`), are as many as may be."""
-    count = int(await db.fetchval(_COUNT, organization_id))
+async def is_full(db: Unit, organization: Any, *, pending: bool = True) -> bool:
+    """Whether members, with those that are being made (`pending`), are as many as may be. The organization's row is
+    locked, so that nobody else counts."""
+    count = int(await db.fetchval(_COUNT, organization["id"]))
     if pending:
-        count += int(await db.fetchval(_PENDING, organization_id))
-    return count >= MAX_ACCOUNTS
+        count += int(await db.fetchval(_PENDING, organization["id"]))
+    return count >= await quotas.limit(db, organization["management_id"], quotas.EVERYWHERE, ACCOUNTS)
 
 
 async def admit(db: Unit, organization: Any, account_id: str, method: str) -> bool:

@@ -34,7 +34,7 @@ async def make_account(run: Run, key: str) -> Outcome:
         asked = await db.fetchrow(_REQUEST, key)
         if organization is None or asked is None or asked["state"] != "IN_PROGRESS":
             return None
-        if await membership.is_full(db, organization["id"], pending=False):
+        if await membership.is_full(db, organization, pending=False):
             await db.execute(_END, key, "FAILED", "ACCOUNT_LIMIT_EXCEEDED", None)
             return None
         if await accounts.email_is_taken(db, asked["email"]):

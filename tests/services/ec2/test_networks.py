@@ -139,7 +139,9 @@ def test_tags_and_filters(ec2: Any) -> None:
     )
 
 
-def test_pages_hold_everything_once(ec2: Any) -> None:
+def test_pages_hold_everything_once(cloud: Cloud, account: Account) -> None:
+    cloud.grant(account, "vpc/L-F678F1CE", 12)
+    ec2 = account.client("ec2")
     ids = [ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _ in range(11)]
     pages = list(ec2.get_paginator("describe_vpcs").paginate(PaginationConfig={"PageSize": 5}))
     assert [len(page["Vpcs"]) for page in pages] == [5, 5, 2]

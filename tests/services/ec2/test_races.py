@@ -49,7 +49,7 @@ def test_an_interface_gets_one_of_many_addresses(account: Account) -> None:
     ec2 = account.client("ec2")
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     interface = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
-    allocations = [ec2.allocate_address()["AllocationId"] for _ in range(6)]
+    allocations = [ec2.allocate_address()["AllocationId"] for _ in range(5)]
     at_once(
         [
             lambda id=id: account.client("ec2").associate_address(AllocationId=id, NetworkInterfaceId=interface)
@@ -79,7 +79,7 @@ def test_released_address_was_not_associated_meanwhile(account: Account) -> None
 def test_a_gateway_is_attached_once(account: Account) -> None:
     ec2 = account.client("ec2")
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    vpcs = [ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _ in range(5)]
+    vpcs = [ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _ in range(4)]
     answers, codes = at_once(
         [
             lambda vpc=vpc: account.client("ec2").attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)

@@ -8,7 +8,7 @@ from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.ids import resource_id
 from controlplane.core.operation import ANY, Resource, operation
-from controlplane.services.ec2 import addressing, describing, permissions, tagging
+from controlplane.services.ec2 import addressing, describing, permissions, quotas, tagging
 from controlplane.services.ec2.describing import column
 from controlplane.services.ec2.errors import MissingParameter, ResourceAlreadyAssociated
 from controlplane.services.ec2.nouns import ADDRESS, INSTANCE, INTERFACE
@@ -81,8 +81,9 @@ async def on_target(ctx: Context, request: Any) -> list[Resource]:
 
 @operation("AllocateAddress", on=permissions.new(ADDRESS))
 async def allocate_address(ctx: Context, request: AllocateAddressRequestTypeDef) -> dict[str, Any]:
-    """Take a public address for the account. Raises InsufficientAddressCapacity."""
+    """Take a public address for the account. Raises AddressLimitExceeded, InsufficientAddressCapacity."""
     tags = tagging.requested(request, ADDRESS)
+    await quotas.room_for_one(ctx, quotas.ADDRESSES)
     id = resource_id("eipalloc")
     address = await addressing.take_public(ctx, ctx.cloud.public_range, allocation_id=id)
     await tagging.create(ctx, ADDRESS, [id], tags)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, operation
-from controlplane.services.ec2 import describing, interfaces, permissions, shapes
+from controlplane.services.ec2 import describing, interfaces, permissions, quotas, shapes
+from controlplane.services.ec2.catalog import TYPES
 from controlplane.services.ec2.errors import IncorrectInstanceState, OperationNotPermitted
 from controlplane.services.ec2.nouns import INSTANCE
 from controlplane.services.ec2.operations.instances import FILTERS, filtered
@@ -47,9 +48,10 @@ def _require_states(rows: Sequence[Any], states: Sequence[str], deed: str) -> No
 
 @operation("StartInstances", on=on_instances)
 async def start_instances(ctx: Context, request: StartInstancesRequestTypeDef) -> dict[str, Any]:
-    """Start stopped instances. Raises IncorrectInstanceState."""
+    """Start stopped instances. Raises IncorrectInstanceState, VcpuLimitExceeded."""
     rows = await _locked(ctx, request)
     _require_states(rows, ("stopped", "pending", "running"), "started")
+    await quotas.room_for_vcpus(ctx, sum(TYPES[row["type"]].vcpus for row in rows if row["state"] == "stopped"))
     changes = []
     for row in rows:
         if row["state"] != "stopped":

@@ -8,7 +8,7 @@ from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.ids import resource_id
 from controlplane.core.operation import ANY, operation
-from controlplane.services.ec2 import defaults, describing, permissions, tagging
+from controlplane.services.ec2 import defaults, describing, permissions, quotas, tagging
 from controlplane.services.ec2.describing import column
 from controlplane.services.ec2.errors import DependencyViolation, InvalidParameterValue, ResourceAlreadyAssociated
 from controlplane.services.ec2.nouns import GATEWAY, VPC
@@ -42,8 +42,9 @@ on_gateway = permissions.named(GATEWAY, "InternetGatewayId")
 
 @operation("CreateInternetGateway", on=permissions.new(GATEWAY))
 async def create_internet_gateway(ctx: Context, request: CreateInternetGatewayRequestTypeDef) -> dict[str, Any]:
-    """Create a gateway, attached to nothing yet."""
+    """Create a gateway, attached to nothing yet. Raises InternetGatewayLimitExceeded."""
     tags = tagging.requested(request, GATEWAY)
+    await quotas.room_for_one(ctx, quotas.GATEWAYS)
     id = resource_id("igw")
     await ctx.db.insert("ec2_internet_gateways", id=id, account_id=ctx.account_id, region=ctx.region)
     await tagging.create(ctx, GATEWAY, [id], tags)

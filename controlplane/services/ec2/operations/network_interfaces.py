@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, operation
-from controlplane.services.ec2 import describing, interfaces, permissions, shapes, tagging
+from controlplane.services.ec2 import describing, interfaces, permissions, quotas, shapes, tagging
 from controlplane.services.ec2.describing import column
 from controlplane.services.ec2.errors import InvalidGroupNotFound, InvalidParameterValue
 from controlplane.services.ec2.nouns import GROUP, INTERFACE, SUBNET
@@ -85,6 +85,7 @@ async def create_network_interface(ctx: Context, request: CreateNetworkInterface
         raise SUBNET.missing([request["SubnetId"]])
     groups = await _checked_groups(ctx, request.get("Groups"), subnet["vpc_id"])
     tags = tagging.requested(request, INTERFACE)
+    await quotas.room_for_one(ctx, quotas.INTERFACES)
     addresses = await interfaces.candidates(ctx, subnet, request.get("PrivateIpAddress"))
     id = await interfaces.create(ctx, subnet, groups, addresses, description=request.get("Description") or "")
     await tagging.create(ctx, INTERFACE, [id], tags)

@@ -10,7 +10,7 @@ from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.ids import resource_id
 from controlplane.core.operation import ANY, Resource, operation
-from controlplane.services.ec2 import defaults, describing, permissions, tagging
+from controlplane.services.ec2 import defaults, describing, permissions, quotas, tagging
 from controlplane.services.ec2.describing import column
 from controlplane.services.ec2.errors import DependencyViolation, InvalidParameterValue, MissingParameter
 from controlplane.services.ec2.nouns import GATEWAY, INSTANCE, INTERFACE, ROUTE_TABLE, SUBNET, VPC
@@ -77,6 +77,7 @@ async def create_route_table(ctx: Context, request: CreateRouteTableRequestTypeD
     """Create a table that holds the local route only."""
     vpc = await locked(ctx, request["VpcId"])
     tags = tagging.requested(request, ROUTE_TABLE)
+    await quotas.room_for_one(ctx, quotas.TABLES, vpc["id"])
     id = resource_id("rtb")
     await ctx.db.insert("ec2_route_tables", id=id, account_id=ctx.account_id, region=ctx.region, vpc_id=vpc["id"])
     await tagging.create(ctx, ROUTE_TABLE, [id], tags)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from controlplane.core.context import Context
 from controlplane.core.ids import resource_id
 from controlplane.core.operation import ANY, Resource, operation
-from controlplane.services.ec2 import describing, group_rules, permissions, tagging
+from controlplane.services.ec2 import describing, group_rules, permissions, quotas, tagging
 from controlplane.services.ec2.defaults import allow_all_out, ensure_default_vpc
 from controlplane.services.ec2.describing import column
 from controlplane.services.ec2.errors import (
@@ -100,6 +100,7 @@ async def create_security_group(ctx: Context, request: CreateSecurityGroupReques
         )
     vpc = await _vpc(ctx, request.get("VpcId"))
     tags = tagging.requested(request, GROUP)
+    await quotas.room_for_one(ctx, quotas.GROUPS)
     id = await ctx.db.fetchval(_INSERT, resource_id("sg"), ctx.account_id, ctx.region, vpc, name, description)
     if id is None:
         raise InvalidGroupDuplicate(f"The security group '{name}' already exists for VPC '{vpc}'")

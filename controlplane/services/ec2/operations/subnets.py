@@ -9,7 +9,7 @@ from controlplane.core.arn import arn
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.operation import ANY, operation
-from controlplane.services.ec2 import addressing, defaults, describing, permissions, tagging
+from controlplane.services.ec2 import addressing, defaults, describing, permissions, quotas, tagging
 from controlplane.services.ec2.describing import column
 from controlplane.services.ec2.errors import DependencyViolation, InvalidParameterValue, MissingParameter
 from controlplane.services.ec2.nouns import SUBNET, VPC
@@ -64,6 +64,7 @@ async def create_subnet(ctx: Context, request: CreateSubnetRequestTypeDef) -> di
                 f"The CIDR '{cidr}' conflicts with another subnet", code="InvalidSubnet.Conflict"
             )
     tags = tagging.requested(request, SUBNET)
+    await quotas.room_for_one(ctx, quotas.SUBNETS, vpc["id"])
     id = await defaults.create_subnet(ctx, vpc["id"], _zone(ctx, request), cidr)
     await tagging.create(ctx, SUBNET, [id], tags)
     return {"Subnet": _shape((await networks.listing(ctx, SUBNET.table, [id]))[0], {})}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.operation import ANY, operation
-from controlplane.services.ec2 import defaults, describing, permissions, tagging
+from controlplane.services.ec2 import defaults, describing, permissions, quotas, tagging
 from controlplane.services.ec2.describing import column
 from controlplane.services.ec2.errors import DependencyViolation, InvalidParameterValue
 from controlplane.services.ec2.nouns import VPC
@@ -59,7 +59,8 @@ def check_block(cidr: str) -> IPv4Network:
 
 @operation("CreateVpc", on=permissions.new(VPC))
 async def create_vpc(ctx: Context, request: CreateVpcRequestTypeDef) -> dict[str, Any]:
-    """Create a VPC with its main route table and default security group. Raises InvalidVpc.Range."""
+    """Create a VPC with its main route table and default security group. Raises InvalidVpc.Range,
+    VpcLimitExceeded."""
     await defaults.ensure_default_vpc(ctx)
     cidr = request.get("CidrBlock")
     if not cidr:
@@ -68,6 +69,7 @@ async def create_vpc(ctx: Context, request: CreateVpcRequestTypeDef) -> dict[str
     if not 16 <= block.prefixlen <= 28:
         raise InvalidParameterValue(f"The CIDR '{cidr}' is invalid.", code="InvalidVpc.Range")
     tags = tagging.requested(request, VPC)
+    await quotas.room_for_one(ctx, quotas.VPCS)
     id = await defaults.create_vpc(ctx, cidr, tenancy=request.get("InstanceTenancy") or "default")
     await tagging.create(ctx, VPC, [id], tags)
     row = (await networks.listing(ctx, VPC.table, [id]))[0]

@@ -100,7 +100,7 @@ async def invite_account_to_organization(ctx: Context, request: Any) -> dict[str
         raise HandshakeConstraintViolationException(
             "ALREADY_IN_AN_ORGANIZATION", "The provided account is already a member of an organization."
         )
-    if await membership.is_full(ctx.db, organization["id"]):
+    if await membership.is_full(ctx.db, organization):
         raise HandshakeConstraintViolationException(
             "ACCOUNT_NUMBER_LIMIT_EXCEEDED", "You have exceeded the allowed number of AWS Accounts."
         )
@@ -139,7 +139,7 @@ async def accept_handshake(ctx: Context, request: Any) -> dict[str, Any]:
     if row["action"] == "APPROVE_ALL_FEATURES":
         await handshakes.open_when_all_agree(ctx.db, row["parent_handshake"])
         return answer
-    if await membership.is_full(ctx.db, organization["id"]):
+    if await membership.is_full(ctx.db, organization):
         raise HandshakeConstraintViolationException(
             "ACCOUNT_NUMBER_LIMIT_EXCEEDED", "You have exceeded the allowed number of AWS Accounts."
         )

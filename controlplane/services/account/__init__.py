@@ -1,0 +1,1 @@
+"""Account: contacts, regions and the name of an account."""

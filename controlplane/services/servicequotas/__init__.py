@@ -1,0 +1,1 @@
+"""Service Quotas: what the services declare, and what accounts ask for beyond it."""
