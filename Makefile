@@ -22,7 +22,7 @@ install-test: packages
 	@$(SOURCE)/deploy/make-venv $(VENV) test
 
 up: install  ## install, start the cloud, build its images and launch a first machine (FIRST_MACHINE=no: without)
-	@$(SUDO) $(VENV)/bin/celaje up
+	@$(SUDO) $(VENV)/bin/celaje up --renew
 	@$(SUDO) ln -sf $(VENV)/bin/celaje /usr/local/bin/celaje
 	@$(SUDO) $(VENV)/bin/celaje welcome $(if $(filter no,$(FIRST_MACHINE)),--no-machine)
 

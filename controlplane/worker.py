@@ -136,6 +136,8 @@ def main() -> None:
     faulthandler.enable()
     settings = configuration.load()
     logs.configure(role, settings.log_level)
+    for noisy in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):  # a line for every tick, every second
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     celery = make_celery(settings.broker)
     if role == "beat":
         beat(celery)

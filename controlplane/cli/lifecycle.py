@@ -14,7 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from controlplane.cli.application import Failure, Home, application, errors, load_settings, output, status_of
 from controlplane.settings import Settings, child_environment, notify_socket
-from controlplane.supervise import control
+from controlplane.supervise import control, source
 from controlplane.supervise.logfiles import LogFile
 
 START_SECONDS = 120.0
@@ -27,10 +27,16 @@ def up(
     listen: Annotated[str | None, typer.Option(help="HOST:PORT of the endpoint.")] = None,
     workers: Annotated[int | None, typer.Option(help="Gateway processes.")] = None,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and log to standard error.")] = False,
+    renew: Annotated[bool, typer.Option("--renew", help="Restart a cloud that runs older code.")] = False,
 ) -> None:
-    """Start the cloud, in the background unless --foreground; nothing happens when it runs."""
+    """Start the cloud, in the background unless --foreground; nothing happens when it runs (but see --renew)."""
     settings = load_settings(home=home, listen=listen, gateway_workers=workers)
     process = None
+    if renew and (old := status_of(settings)) is not None and old.get("source") != source.fingerprint():
+        if old["endpoint"] != settings.endpoint:
+            raise Failure(f"the code has changed since the cloud at {old['endpoint']} started: `celaje down` and `up`.")
+        output.print("The code has changed: restarting the cloud. Machines and containers go on.")
+        _stop(settings)
     if (status := status_of(settings)) is None:
         process = _start(settings, foreground=foreground)
     elif listen is not None and status["endpoint"] != settings.endpoint:

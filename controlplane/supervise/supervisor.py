@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from controlplane.settings import Settings
-from controlplane.supervise import leftovers
+from controlplane.supervise import leftovers, source
 from controlplane.supervise.logfiles import LogFile
 from controlplane.supervise.process import Process
 from controlplane.supervise.spec import Spec, Stage
@@ -26,6 +26,7 @@ class Supervisor:
         self._settings = settings
         self._stages = [[self._process(spec) for spec in stage] for stage in stages]
         self._marks = settings.home / "processes.json"
+        self._source = source.fingerprint()
         self._listeners: set[Callable[[], None]] = set()
         self.stopping = asyncio.Event()
         """Set when somebody asks the cloud to stop."""
@@ -56,6 +57,7 @@ class Supervisor:
             "ready": self.ready,
             "stopping": self.stopping.is_set(),
             "endpoint": self._settings.endpoint,
+            "source": self._source,
             "processes": [asdict(process.status) for process in self.processes],
         }
 

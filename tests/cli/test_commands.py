@@ -44,6 +44,12 @@ def number() -> str:
     return str(10**11 + uuid.uuid4().int % (9 * 10**11))
 
 
+def test_a_cloud_that_runs_the_code_at_hand_is_left_alone(cloud: Cloud) -> None:
+    before = cloud.process("gateway-1")["pid"]
+    cloud.celaje("up", "--renew", "--listen", cloud.endpoint.removeprefix("http://"))
+    assert cloud.process("gateway-1")["pid"] == before
+
+
 def test_env_gives_the_first_account(cloud: Cloud) -> None:
     variables = exports(cloud.celaje("env"))
     assert variables["AWS_ENDPOINT_URL"] == cloud.endpoint

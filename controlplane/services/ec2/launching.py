@@ -294,6 +294,18 @@ def _address(request: Any, nic: Mapping[str, Any], count: int) -> str | None:
     return address
 
 
+def credits(wanted: str | None, type_name: str) -> str | None:
+    """How an instance of a type is to get processor time; None where that is not said. Raises
+    InvalidParameterValue, InvalidParameterCombination."""
+    if wanted is None:
+        return None
+    if wanted not in ("standard", "unlimited"):
+        raise InvalidParameterValue(f"Invalid value '{wanted}' for CpuCredits. Valid values: standard, unlimited.")
+    if not TYPES[type_name].burstable:
+        raise InvalidParameterCombination(f"The instance type {type_name} does not support CpuCredits.")
+    return wanted
+
+
 def _columns(request: Any) -> dict[str, Any]:
     options = request.get("MetadataOptions") or {}
     return {
@@ -302,6 +314,7 @@ def _columns(request: Any) -> dict[str, Any]:
         "shutdown_behavior": request.get("InstanceInitiatedShutdownBehavior") or "stop",
         "monitoring": bool((request.get("Monitoring") or {}).get("Enabled")),
         "ebs_optimized": bool(request.get("EbsOptimized")),
+        "credits": credits((request.get("CreditSpecification") or {}).get("CpuCredits"), _type(request).name),
         "metadata_options": {key: value for key, value in options.items() if key.startswith(("Http", "Instance"))},
         "client_token": request.get("ClientToken") or "",
     }

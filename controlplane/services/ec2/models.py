@@ -263,6 +263,8 @@ class Instance(_Owned, Base):
     stop_protected: Mapped[bool] = mapped_column(Boolean, server_default="false")
     shutdown_behavior: Mapped[str] = mapped_column(Text, server_default="stop")
     monitoring: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    credits: Mapped[str | None] = mapped_column(Text)
+    """How a burstable instance gets processor time, where its owner has said so: standard or unlimited."""
     ebs_optimized: Mapped[bool] = mapped_column(Boolean, server_default="false")
     metadata_options: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     client_token: Mapped[str] = mapped_column(Text, server_default="")

@@ -55,7 +55,7 @@ async def _shared_parts(db: Unit, vpc: Any, ports: Sequence[Any]) -> dict[str, A
     subnets = await db.fetch(_SUBNETS, vpc["id"])
     return {
         "subnets": tuple(_subnet(row) for row in subnets),
-        "route_tables": await _route_tables(db, vpc, subnets),
+        "route_tables": await _route_tables(db, vpc, subnets, {port["id"] for port in ports if port["instance_id"]}),
         "groups": await _groups(db, vpc["id"], ports),
     }
 
@@ -107,14 +107,16 @@ def _port(row: Any, region: str) -> network.Port:
     )
 
 
-async def _route_tables(db: Unit, vpc: Any, subnets: Sequence[Any]) -> tuple[network.RouteTable, ...]:
+async def _route_tables(
+    db: Unit, vpc: Any, subnets: Sequence[Any], attached: set[str]
+) -> tuple[network.RouteTable, ...]:
     tables = await db.fetch(_TABLES, vpc["id"])
     ids = [table["id"] for table in tables]
     gateways = {row["id"] for row in await db.fetch(_ATTACHED_GATEWAYS, vpc["id"])}
     explicit = {row["subnet_id"]: row["route_table_id"] for row in await associations_of(db, ids)}
     routes: dict[str, list[network.Route]] = defaultdict(list)
     for row in await routes_of(db, ids):
-        routes[row["route_table_id"]].append(network.Route(cidr=row["cidr"], target=_target(row, gateways)))
+        routes[row["route_table_id"]].append(network.Route(cidr=row["cidr"], target=_target(row, gateways, attached)))
     main = next(table["id"] for table in tables if table["main"])
     members: dict[str, list[str]] = defaultdict(list)
     for subnet in subnets:
@@ -125,10 +127,10 @@ async def _route_tables(db: Unit, vpc: Any, subnets: Sequence[Any]) -> tuple[net
     )
 
 
-def _target(route: Any, gateways: set[str]) -> str:
+def _target(route: Any, gateways: set[str], attached: set[str]) -> str:
     if route["gateway_id"] in gateways:
         return "internet"
-    return route["network_interface_id"] or "none"
+    return str(route["network_interface_id"]) if route["network_interface_id"] in attached else "none"
 
 
 async def _groups(db: Unit, vpc: str, ports: Sequence[Any]) -> tuple[network.SecurityGroup, ...]:

@@ -110,6 +110,33 @@ def test_launch_is_idempotent_by_client_token(lab: Lab) -> None:
     assert refused(lab.launch, ClientToken="once", InstanceType="t3.micro") == "IdempotentParameterMismatch"
 
 
+def test_credits_and_a_lent_address_that_comes_back(lab: Lab) -> None:
+    assert refused(lab.launch, CreditSpecification={"CpuCredits": "lots"}) == "InvalidParameterValue"
+    (id,) = lab.launch(CreditSpecification={"CpuCredits": "standard"})
+    lab.wait(id, "running")
+
+    def credits() -> str:
+        found = lab.ec2.describe_instance_credit_specifications(InstanceIds=[id])["InstanceCreditSpecifications"]
+        return str(found[0]["CpuCredits"])
+
+    assert credits() == "standard"
+    wanted = [{"InstanceId": id, "CpuCredits": "unlimited"}, {"InstanceId": "i-0123456789abcdef0"}]
+    changed = lab.ec2.modify_instance_credit_specification(InstanceCreditSpecifications=wanted)
+    assert [item["InstanceId"] for item in changed["SuccessfulInstanceCreditSpecifications"]] == [id]
+    unsuccessful = changed["UnsuccessfulInstanceCreditSpecifications"][0]
+    assert unsuccessful["Error"]["Code"] == "InvalidInstanceID.NotFound"
+    assert credits() == "unlimited"
+
+    elastic = lab.ec2.allocate_address()
+    tied = lab.ec2.associate_address(InstanceId=id, AllocationId=elastic["AllocationId"])["AssociationId"]
+    assert lab.show(id)["PublicIpAddress"] == elastic["PublicIp"]
+    lab.ec2.disassociate_address(AssociationId=tied)
+    lent = lab.show(id)["PublicIpAddress"]
+    assert lent != elastic["PublicIp"]
+    lab.ec2.release_address(AllocationId=elastic["AllocationId"])
+    assert lab.ssh_to(lent, "echo reached").strip() == "reached"
+
+
 def test_protected_instance_stays(lab: Lab) -> None:
     (id,) = lab.launch(DisableApiTermination=True)
     assert refused(lab.ec2.terminate_instances, InstanceIds=[id]) == "OperationNotPermitted"

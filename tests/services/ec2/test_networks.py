@@ -112,6 +112,12 @@ def test_route_tables(ec2: Any) -> None:
     ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
     shown = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]
     assert shown["Routes"][1]["State"] == "blackhole"
+    interface = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="172.16.0.0/12", NetworkInterfaceId=interface)
+    ec2.delete_network_interface(NetworkInterfaceId=interface)
+    shown = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]
+    states = {route.get("NetworkInterfaceId"): route["State"] for route in shown["Routes"]}
+    assert states[interface] == "blackhole", "its target is gone"
     ec2.disassociate_route_table(AssociationId=association)
     ec2.delete_route_table(RouteTableId=table)
 

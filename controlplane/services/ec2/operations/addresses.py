@@ -8,7 +8,7 @@ from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.ids import resource_id
 from controlplane.core.operation import ANY, Resource, operation
-from controlplane.services.ec2 import addressing, describing, permissions, quotas, tagging
+from controlplane.services.ec2 import addressing, describing, interfaces, permissions, quotas, tagging
 from controlplane.services.ec2.describing import column
 from controlplane.services.ec2.errors import MissingParameter, ResourceAlreadyAssociated
 from controlplane.services.ec2.nouns import ADDRESS, INSTANCE, INTERFACE
@@ -36,6 +36,12 @@ _TIE = """
 UPDATE ec2_public_addresses SET network_interface_id = $2, association_id = $3 WHERE allocation_id = $1
 """
 _LENT = "DELETE FROM ec2_public_addresses WHERE network_interface_id = $1 AND allocation_id IS NULL"
+# As AWS does it: for the only interface of an instance that asked for a public address and runs.
+_LENDS_AGAIN = """
+SELECT true FROM ec2_network_interfaces n JOIN ec2_instances i ON i.id = n.instance_id
+WHERE n.id = $1 AND i.public_wanted AND i.goal = 'running'
+AND NOT EXISTS (SELECT FROM ec2_network_interfaces o WHERE o.instance_id = i.id AND o.id <> n.id)
+"""
 _UNTIE_INTERFACE = """
 UPDATE ec2_public_addresses SET network_interface_id = NULL, association_id = NULL
 WHERE network_interface_id = $1 AND allocation_id IS NOT NULL
@@ -205,9 +211,13 @@ async def _locked_interface(ctx: Context, request: Any) -> Any:
 
 @operation("DisassociateAddress", on=on_address)
 async def disassociate_address(ctx: Context, request: DisassociateAddressRequestTypeDef) -> None:
-    """Untie an address. Raises InvalidAssociationID.NotFound."""
+    """Untie an address; an instance that was launched with a public address is lent one again. Raises
+    InvalidAssociationID.NotFound."""
     address = await _locked(ctx, request)
     await ctx.db.execute(_TIE, address["allocation_id"], None, None)
+    interface = address["network_interface_id"]
+    if interface and await ctx.db.fetchval(_LENDS_AGAIN, interface):
+        await interfaces.lend_public_address(ctx, interface, ctx.cloud.public_range)
     await _wake(ctx, address["network_interface_id"])
 
 

@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from controlplane.core.context import Context
+from controlplane.core.errors import AwsError
 from controlplane.core.operation import ANY, operation
 from controlplane.services.ec2 import describing, launching, permissions, shapes
 from controlplane.services.ec2.catalog import TYPES
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
         DescribeInstanceAttributeRequestTypeDef,
         DescribeInstanceCreditSpecificationsRequestTypeDef,
         ModifyInstanceAttributeRequestTypeDef,
+        ModifyInstanceCreditSpecificationRequestTypeDef,
         ModifyInstanceMetadataOptionsRequestTypeDef,
         MonitorInstancesRequestTypeDef,
         UnmonitorInstancesRequestTypeDef,
     )
 
+_TOLD = ("InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound", "IncorrectInstanceState")
 on_instance = permissions.named(INSTANCE, "InstanceId")
 
 _GROUPS = "SELECT id FROM ec2_security_groups WHERE id = ANY($1) AND vpc_id = $2 ORDER BY id FOR KEY SHARE"
@@ -211,14 +214,45 @@ CREDIT_FILTERS: dict[str, describing.Extract] = {"instance-id": describing.colum
 async def describe_instance_credit_specifications(
     ctx: Context, request: DescribeInstanceCreditSpecificationsRequestTypeDef
 ) -> dict[str, Any]:
-    """How burstable instances get processor time: by their family's default. Raises InvalidInstanceID.NotFound."""
+    """How burstable instances get processor time: as told, or by their family's default. Raises
+    InvalidInstanceID.NotFound."""
     wanted = request.get("InstanceIds")
     rows = await queries.list_instances(ctx, wanted)
     describing.require(INSTANCE, wanted, rows)
     burstable = [row for row in describing.matching(rows, request, CREDIT_FILTERS) if TYPES[row["type"]].burstable]
     found, token = describing.page(burstable, request, ids="InstanceIds")
     shown = [
-        {"InstanceId": row["id"], "CpuCredits": "standard" if row["type"].startswith("t2.") else "unlimited"}
+        {
+            "InstanceId": row["id"],
+            "CpuCredits": row["credits"] or ("standard" if row["type"].startswith("t2.") else "unlimited"),
+        }
         for row in found
     ]
     return {"InstanceCreditSpecifications": shown, "NextToken": token}
+
+
+def _credited(ctx: Context, request: Any) -> Any:
+    ids = [item["InstanceId"] for item in request["InstanceCreditSpecifications"] if item.get("InstanceId")]
+    return permissions.named(INSTANCE, "InstanceIds")(ctx, {"InstanceIds": ids})
+
+
+@operation("ModifyInstanceCreditSpecification", on=_credited)
+async def modify_instance_credit_specification(
+    ctx: Context, request: ModifyInstanceCreditSpecificationRequestTypeDef
+) -> dict[str, Any]:
+    """Say how burstable instances get processor time; each that cannot be changed is told with its reason."""
+    done: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for item in request["InstanceCreditSpecifications"]:
+        id = item.get("InstanceId", "")
+        try:
+            row = await _locked(ctx, id)
+            await _set(ctx, row, credits=launching.credits(item.get("CpuCredits"), row["type"]))
+            done.append({"InstanceId": id})
+        except AwsError as error:
+            told = error.code if error.code in _TOLD else "InstanceCreditSpecification.NotSupported"
+            failed.append({"InstanceId": id, "Error": {"Code": told, "Message": error.message}})
+    return {
+        "SuccessfulInstanceCreditSpecifications": done,
+        "UnsuccessfulInstanceCreditSpecifications": failed,
+    }

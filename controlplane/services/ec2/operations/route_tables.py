@@ -54,6 +54,7 @@ SELECT * FROM ec2_route_tables WHERE main_association_id = $1 AND account_id = $
 """
 _USED = "SELECT true FROM ec2_route_table_associations WHERE route_table_id = $1 LIMIT 1"
 _GATEWAYS = "SELECT id FROM ec2_internet_gateways WHERE vpc_id = ANY($1)"
+_ATTACHED = "SELECT id FROM ec2_network_interfaces WHERE id = ANY($1) AND instance_id IS NOT NULL"
 FILTERS: dict[str, describing.Extract] = {
     "route-table-id": column("id"),
     "vpc-id": column("vpc_id"),
@@ -105,6 +106,9 @@ async def _full(ctx: Context, rows: Any) -> list[dict[str, Any]]:
     routes, associations = defaultdict(list), defaultdict(list)
     for route in await networks.routes_of(ctx.db, ids):
         routes[route["route_table_id"]].append(route)
+    named = [route["network_interface_id"] for of in routes.values() for route in of if route["network_interface_id"]]
+    if named:
+        attached |= {row["id"] for row in await ctx.db.fetch(_ATTACHED, named)}
     for association in await networks.associations_of(ctx.db, ids):
         associations[association["route_table_id"]].append(association)
     return [
@@ -129,7 +133,7 @@ def _local(cidr: str) -> dict[str, Any]:
 
 
 def _route(row: Any, attached: set[str]) -> dict[str, Any]:
-    dangling = row["gateway_id"] is not None and row["gateway_id"] not in attached
+    dangling = (row["gateway_id"] or row["network_interface_id"]) not in attached
     shown = {
         "DestinationCidrBlock": row["cidr"],
         "GatewayId": row["gateway_id"],
