@@ -27,6 +27,7 @@ from controlplane.gateway.meter import Meter
 from controlplane.gateway.own_paths import OwnPaths
 from controlplane.gateway.pipeline import Pipeline
 from controlplane.gateway.server import Gateway, Scope, Send
+from controlplane.gateway.sign_in import sign_in_routes
 from controlplane.settings import Settings
 from controlplane.state.database import Database
 from controlplane.state.sealing import Sealer
@@ -111,6 +112,7 @@ class Application:
                 relay_key=relay_key,
             ),
             settings.region,
+            assembly.sealer,
         )
         self._own = OwnPaths(own)
 
@@ -130,10 +132,11 @@ def cloud_id(sealer: Sealer) -> str:
     return sealer.derive("cloud-id").hex()[:6]
 
 
-def _own_application(database: Database, meter: Meter, fleet: FleetApi, region: str) -> FastAPI:
+def _own_application(database: Database, meter: Meter, fleet: FleetApi, region: str, sealer: Sealer) -> FastAPI:
     own: Any = FastAPI(title="Celaje", docs_url=None, redoc_url=None, openapi_url="/_celaje/openapi.json")
     own.include_router(health_routes(database, meter))
     own.include_router(router(fleet))
+    own.include_router(sign_in_routes(database, sealer))
     own.include_router(console.console_routes(region))
     own.mount(console.PATH, console.ConsoleFiles())
     return own  # type: ignore[no-any-return]

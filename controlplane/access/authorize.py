@@ -34,6 +34,7 @@ _KINDS = {
     "assumed-role": PrincipalKind.ASSUMED_ROLE,
     "federated-user": PrincipalKind.FEDERATED_USER,
     "service": PrincipalKind.SERVICE,
+    "web-identity": PrincipalKind.WEB_IDENTITY,
 }
 # Managed policies of AWS's own are everybody's.
 _AWS = "aws"
@@ -153,7 +154,10 @@ def caller_of(principal: Principal) -> Caller:
         return ANONYMOUS
     issuer = principal.session.get("issuer_arn", "")
     service_linked = principal.kind == "assumed-role" and Arn.parse(issuer).resource.startswith(_SERVICE_LINKED)
-    return Caller(_KINDS[principal.kind], principal.arn, principal.account_id, issuer, service_linked)
+    id = principal.user_id if principal.kind in ("user", "assumed-role") else ""
+    issuer_id = principal.session.get("issuer_id", "") if issuer else ""
+    kind = _KINDS[principal.kind]
+    return Caller(kind, principal.arn, principal.account_id, issuer, service_linked, id, issuer_id)
 
 
 def lets_in(document: Mapping[str, Any], principal: Principal, action: str, arn: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from cryptography.exceptions import InvalidKey
@@ -42,6 +43,16 @@ async def matches(password: str, phc: str) -> bool:
     """Whether a password is that of a hash."""
     async with _hashing:
         return await asyncio.to_thread(_matches, password.encode(), phc)
+
+
+@cache
+def _nobody() -> str:
+    return _argon(os.urandom(16)).derive_phc_encoded(os.urandom(16))
+
+
+async def nobodys() -> str:
+    """A hash that no password has, to compare with where there is no user, at the same cost."""
+    return await asyncio.to_thread(_nobody)
 
 
 def _matches(password: bytes, phc: str) -> bool:

@@ -31,6 +31,7 @@ EVERY_ACCOUNT = "*"
 SECRET = "access-key"  # noqa: S105 (the name of a purpose, not a secret)
 _LIMIT = 4096
 _SIGNING_KEYS = 32
+_WITHOUT_POLICIES = frozenset({"service", "web-identity", "anonymous"})
 
 T = TypeVar("T")
 
@@ -157,7 +158,7 @@ class Principals:
         Raises PrincipalGone.
         """
         issuer = principal.session.get("issuer_id") or principal.user_id
-        if principal.kind in ("service", "anonymous", "root") or issuer == principal.account_id:
+        if principal.kind in _WITHOUT_POLICIES or principal.is_root or issuer == principal.account_id:
             return dict(principal.session.get("tags", {}))
         own = (await self.holdings(issuer)).tags
         return {**own, **principal.session.get("tags", {})}
@@ -165,7 +166,7 @@ class Principals:
     async def policies(self, principal: Principal) -> PrincipalPolicies:
         """All that empowers and limits a principal. Raises PrincipalGone."""
         organization = await self.organization(principal.account_id)
-        if principal.kind in ("service", "anonymous"):
+        if principal.kind in _WITHOUT_POLICIES:
             return PrincipalPolicies()
         session = await self._session_policies(principal)
         if principal.kind == "root":

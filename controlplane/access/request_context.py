@@ -122,6 +122,9 @@ def _of_principal(principal: Principal, tags: Mapping[str, str]) -> dict[str, Co
     if principal.kind == "service":
         values["aws:principalservicename"] = principal.arn
         return values
+    if principal.kind == "web-identity":
+        values["aws:federatedprovider"] = principal.arn
+        return values
     values["aws:principaltype"] = _TYPES[principal.kind]
     if principal.kind == "anonymous":
         return values
@@ -139,6 +142,7 @@ def _of_principal(principal: Principal, tags: Mapping[str, str]) -> dict[str, Co
             values["aws:multifactorauthage"] = str(int(time.time()) - mfa_at)
         if session.get("source_identity"):
             values["aws:sourceidentity"] = session["source_identity"]
+        values.update(session.get("federated", {}))
     return values
 
 

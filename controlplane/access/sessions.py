@@ -32,8 +32,8 @@ class Session:
     """What the credentials of a session say of it; kept as `Principal.session`.
 
     `issuer_arn` and `issuer_id` are the role's, or the user's behind a federated user. `policies` are documents and
-    `policy_arns` managed policies that limit the session. `console` marks a sign-in with a password. Times are seconds
-    since the epoch.
+    `policy_arns` managed policies that limit the session. `console` marks a sign-in with a password. `federated`
+    holds condition values (lower-case keys) of who was vouched for by a provider. Times are seconds since the epoch.
     """
 
     issued_at: int
@@ -47,6 +47,7 @@ class Session:
     source_identity: str = ""
     mfa_at: int | None = None
     console: bool = False
+    federated: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-PrincipalKind = Literal["root", "user", "assumed-role", "federated-user", "service", "anonymous"]
+PrincipalKind = Literal["root", "user", "assumed-role", "federated-user", "service", "web-identity", "anonymous"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,11 @@ class Principal:
     @property
     def is_root(self) -> bool:
         return self.kind == "root"
+
+
+def web_identity(provider_arn: str, subject: str) -> Principal:
+    """Somebody whom an OIDC or SAML provider vouches for. Belongs to no account; only trust policies can let it in."""
+    return Principal("web-identity", "", provider_arn, subject, subject)
 
 
 def service_principal(name: str, account_id: str) -> Principal:

@@ -27,6 +27,7 @@ class PrincipalKind(enum.StrEnum):
 class Caller:
     """The caller as policies see it.
 
+    `id` and `issuer_id` are the unique ids of caller and issuer, by which stored policies may name them; root has none.
     `arn` is the caller itself (a session's ARN for sessions, `ec2.amazonaws.com` for a service, an identity provider
     for web identities); `issuer` the IAM identity behind a session: the role, or the user of a federated user.
     """
@@ -36,6 +37,8 @@ class Caller:
     account: str
     issuer: str = ""
     service_linked: bool = False
+    id: str = ""
+    issuer_id: str = ""
 
 
 ANONYMOUS = Caller(PrincipalKind.ANONYMOUS, "", "")
@@ -100,8 +103,13 @@ class PrincipalElement:
             return Named.DIRECTLY if caller.arn in self.services else Named.NOT
         if caller.kind is PrincipalKind.WEB_IDENTITY:
             return Named.DIRECTLY if caller.arn in self.federated else Named.NOT
-        if caller.arn in self.arns:
+        if caller.arn in self.arns or (caller.id and caller.id in self.arns):
             return Named.DIRECTLY
-        if caller.issuer and caller.issuer in self.arns:
+        if self._names_issuer(caller):
             return Named.ISSUER
         return Named.ACCOUNT if caller.account and caller.account in self.accounts else Named.NOT
+
+    def _names_issuer(self, caller: Caller) -> bool:
+        return bool(caller.issuer) and (
+            caller.issuer in self.arns or (bool(caller.issuer_id) and caller.issuer_id in self.arns)
+        )

@@ -28,3 +28,20 @@ class PackedPolicyTooLarge(AwsError):
 
 class InvalidAuthorizationMessage(AwsError):
     code = "InvalidAuthorizationMessageException"
+
+
+class InvalidIdentityToken(AwsError):
+    code = "InvalidIdentityToken"
+
+
+class ExpiredToken(AwsError):
+    code = "ExpiredTokenException"
+
+
+class IdpCommunicationError(AwsError):
+    code = "IDPCommunicationError"
+
+
+class IdpRejectedClaim(AwsError):
+    code = "IDPRejectedClaim"
+    status = 403

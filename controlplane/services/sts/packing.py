@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controlplane.access.policy.grammar import MalformedPolicy, validate_identity
@@ -37,8 +38,12 @@ def policies(request: Any, account_id: str) -> tuple[list[str], list[str]]:
 
 
 def tags(request: Any) -> dict[str, str]:
-    """Session tags. Raises InvalidParameterValue."""
-    given = request.get("Tags") or []
+    """The session tags of a request. Raises InvalidParameterValue."""
+    return check_tags(request.get("Tags") or [])
+
+
+def check_tags(given: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Session tags from wherever they come. Raises InvalidParameterValue."""
     found = to_dict(given)
     if len({key.lower() for key in found}) != len(given):
         raise InvalidParameterValue("Duplicate tag keys found. Please note that Tag keys are case insensitive.")

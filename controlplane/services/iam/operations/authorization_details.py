@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, operation
 from controlplane.core.paging import encode_token
-from controlplane.services.iam import shapes
+from controlplane.services.iam import documents, shapes
 from controlplane.services.iam.nouns import GROUP, ROLE, USER
 from controlplane.services.iam.queries import authorization
 
@@ -47,9 +47,11 @@ async def get_account_authorization_details(
 
 
 async def _show_identities(ctx: Context, found: dict[str, Any], rows: list[Any]) -> None:
+    rows = await documents.with_names(ctx, rows)
     roles = [row["id"] for row in rows if row["kind"] == ROLE.kind]
     profiles: dict[str, list[Any]] = {}
-    for row in await authorization.profiles(ctx, roles) if roles else []:
+    held_by = await authorization.profiles(ctx, roles) if roles else []
+    for row in await documents.with_names(ctx, held_by, "role_trust_policy"):
         profiles.setdefault(row["role_id"], []).append(shapes.profile(row))
     for row in rows:
         inline = [

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from controlplane.core.context import Context
 from controlplane.core.ids import principal_id
 from controlplane.core.operation import Resource, operation
+from controlplane.services.iam import documents, permissions, shapes
 from controlplane.services.iam import identities as common
-from controlplane.services.iam import permissions, shapes
 from controlplane.services.iam.errors import DeleteConflict, LimitExceeded, NoSuchEntity
 from controlplane.services.iam.nouns import PROFILE, ROLE
 from controlplane.services.iam.queries import identities, profiles
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
 
 EC2 = "ec2.amazonaws.com"
+_TRUST = "role_trust_policy"
 
 
 @operation("CreateInstanceProfile", on=permissions.new(PROFILE))
@@ -52,7 +53,9 @@ async def _lock(ctx: Context, name: str) -> Any:
 @operation("GetInstanceProfile", on=permissions.named(PROFILE))
 async def get_instance_profile(ctx: Context, request: GetInstanceProfileRequestTypeDef) -> dict[str, Any]:
     """An instance profile with its role. Raises NoSuchEntity."""
-    return {"InstanceProfile": shapes.profile(await _find(ctx, request["InstanceProfileName"]), tags=True)}
+    row = await _find(ctx, request["InstanceProfileName"])
+    [shown] = await documents.with_names(ctx, [row], _TRUST)
+    return {"InstanceProfile": shapes.profile(shown, tags=True)}
 
 
 @operation("ListInstanceProfiles", on=permissions.every(PROFILE))
@@ -60,6 +63,7 @@ async def list_instance_profiles(ctx: Context, request: ListInstanceProfilesRequ
     """Instance profiles by name."""
     after, limit = shapes.asked(request)
     rows = await profiles.page(ctx, request.get("PathPrefix") or "/", None, after, limit + 1)
+    rows = await documents.with_names(ctx, rows, _TRUST)
     return shapes.page("InstanceProfiles", rows, limit, shapes.profile, shapes.by_name)
 
 
@@ -71,6 +75,7 @@ async def list_instance_profiles_for_role(
     role = await common.get(ctx, ROLE, request["RoleName"])
     after, limit = shapes.asked(request)
     rows = await profiles.page(ctx, "/", role["id"], after, limit + 1)
+    rows = await documents.with_names(ctx, rows, _TRUST)
     return shapes.page("InstanceProfiles", rows, limit, shapes.profile, shapes.by_name)
 
 

@@ -33,7 +33,7 @@ async def create_role(ctx: Context, request: CreateRoleRequestTypeDef) -> dict[s
     name, document = request["RoleName"], request["AssumeRolePolicyDocument"]
     if (request.get("Path") or "/").startswith(common.RESERVED):
         raise InvalidInput(f"The path {request['Path']} is reserved for roles of AWS services.")
-    await documents.check_trust(ctx, document)
+    kept = await documents.check_trust(ctx, document)
     boundary = await common.check_boundary(ctx, request.get("PermissionsBoundary"))
     row = await identities.insert(
         ctx,
@@ -44,14 +44,14 @@ async def create_role(ctx: Context, request: CreateRoleRequestTypeDef) -> dict[s
         request.get("Path") or "/",
         boundary,
         common.new_tags(request.get("Tags")),
-        document,
+        kept,
         request.get("Description"),
         request.get("MaxSessionDuration") or DEFAULT_SESSION,
     )
     if row is None:
         raise ROLE.taken(name)
     await announce(ctx.db, ctx.account_id)
-    shown = shapes.role(row)
+    shown = shapes.role({**row, "trust_policy": document})
     del shown["RoleLastUsed"], shown["MaxSessionDuration"]
     return {"Role": shown}
 
@@ -59,7 +59,8 @@ async def create_role(ctx: Context, request: CreateRoleRequestTypeDef) -> dict[s
 @operation("GetRole", on=permissions.named(ROLE))
 async def get_role(ctx: Context, request: GetRoleRequestTypeDef) -> dict[str, Any]:
     """A role. Raises NoSuchEntity."""
-    return {"Role": shapes.role(await common.get(ctx, ROLE, request["RoleName"]))}
+    [row] = await documents.with_names(ctx, [await common.get(ctx, ROLE, request["RoleName"])])
+    return {"Role": shapes.role(row)}
 
 
 @operation("ListRoles", on=permissions.every(ROLE))
@@ -67,6 +68,7 @@ async def list_roles(ctx: Context, request: ListRolesRequestTypeDef) -> dict[str
     """Roles by name."""
     after, limit = shapes.asked(request)
     rows = await identities.page(ctx, ROLE, request.get("PathPrefix") or "/", after, limit + 1)
+    rows = await documents.with_names(ctx, rows)
     return shapes.page("Roles", rows, limit, lambda row: shapes.role(row, details=False), shapes.by_name)
 
 
@@ -84,6 +86,7 @@ async def update_role_description(ctx: Context, request: Any) -> dict[str, Any]:
     """Set the description. Raises NoSuchEntity."""
     row = await identities.lock(ctx, ROLE, request["RoleName"])
     await identities.set_role(ctx, row["id"], request["Description"], row["max_session_seconds"])
+    [row] = await documents.with_names(ctx, [row])
     return {"Role": shapes.role({**row, "description": request["Description"]})}
 
 
@@ -91,8 +94,8 @@ async def update_role_description(ctx: Context, request: Any) -> dict[str, Any]:
 async def update_assume_role_policy(ctx: Context, request: UpdateAssumeRolePolicyRequestTypeDef) -> None:
     """Replace the trust policy. Raises NoSuchEntity, MalformedPolicyDocument."""
     row = await common.lock(ctx, ROLE, request["RoleName"])
-    await documents.check_trust(ctx, request["PolicyDocument"])
-    await identities.set_trust(ctx, row["id"], request["PolicyDocument"])
+    kept = await documents.check_trust(ctx, request["PolicyDocument"])
+    await identities.set_trust(ctx, row["id"], kept)
     await announce(ctx.db, ctx.account_id)
 
 

@@ -63,11 +63,6 @@ async def find(ctx: Context, noun: Noun, name: str) -> Any:
     return await ctx.db.cached_row(_GET, ctx.account_id, noun.kind, name)
 
 
-async def find_in(ctx: Context, account_id: str, noun: Noun, name: str) -> Any:
-    """One of any account by its name, or None."""
-    return await ctx.db.cached_row(_GET, account_id, noun.kind, name)
-
-
 async def lock(ctx: Context, noun: Noun, name: str) -> Any:
     """One by its name, held against changes until the commit. Raises NoSuchEntity."""
     row = await ctx.db.fetchrow(_LOCK, ctx.account_id, noun.kind, name)

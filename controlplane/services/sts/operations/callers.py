@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from controlplane.access import keys
@@ -12,7 +13,7 @@ from controlplane.access.queries import access_key
 from controlplane.access.sessions import issue, starting
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, NO_PERMISSION_NEEDED, Resource, operation
-from controlplane.services.sts import packing
+from controlplane.services.sts import multi_factor, packing
 from controlplane.services.sts.errors import AccessDenied, InvalidAuthorizationMessage, ValidationError
 from controlplane.state.sealing import SealError
 
@@ -36,11 +37,14 @@ async def get_caller_identity(ctx: Context, request: Any) -> dict[str, Any]:
 
 @operation("GetSessionToken", on=NO_PERMISSION_NEEDED)
 async def get_session_token(ctx: Context, request: GetSessionTokenRequestTypeDef) -> dict[str, Any]:
-    """Temporary credentials of the caller itself. Raises AccessDenied for callers that have a session already."""
+    """Temporary credentials of the caller itself, with MFA where it shows a code. Raises AccessDenied for sessions."""
     principal = ctx.principal
     if principal.session:
         raise AccessDenied("Cannot call GetSessionToken with session credentials")
     seconds = _seconds(request.get("DurationSeconds"), root=principal.is_root)
+    session = starting(seconds)
+    if await multi_factor.present(ctx, request):
+        session = replace(session, mfa_at=session.issued_at)
     made = issue(
         ctx.engine("sealing"),
         principal.kind,
@@ -48,7 +52,7 @@ async def get_session_token(ctx: Context, request: GetSessionTokenRequestTypeDef
         principal.arn,
         principal.user_id,
         principal.name,
-        starting(seconds),
+        session,
     )
     return {"Credentials": made.as_aws()}
 

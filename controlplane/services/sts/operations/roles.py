@@ -11,7 +11,7 @@ from controlplane.access.sessions import Session, issue_for_role, session_of, st
 from controlplane.core.arn import Arn
 from controlplane.core.context import Context
 from controlplane.core.operation import Resource, operation
-from controlplane.services.sts import packing
+from controlplane.services.sts import multi_factor, packing
 from controlplane.services.sts.errors import AccessDenied, InvalidParameterValue, ValidationError
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ async def on_role(ctx: Context, request: Any) -> list[Resource]:
         raise ValidationError(f"{arn} is invalid") from error
     if ctx.principal.is_root:
         raise AccessDenied("Roles may not be assumed by root accounts.")
+    if await multi_factor.present(ctx, request):
+        ctx.facts |= {"aws:MultiFactorAuthPresent": "true", "aws:MultiFactorAuthAge": "0"}
     role = await directory.role(ctx.db, arn)
     trust = orjson.loads(role["trust_policy"]) if role is not None else _NOBODY
     tags = role["tags"] if role is not None else {}
