@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from controlplane.access.attempts import Attempts
 from controlplane.access.authorize import Authorizer
 from controlplane.access.principals import Principals
@@ -11,6 +13,7 @@ from controlplane.engines.blobs.files import FileBlobs
 from controlplane.gateway.dispatch import Dispatcher
 from controlplane.gateway.registry import Registry
 from controlplane.settings import Settings
+from controlplane.state.bells import Bells
 from controlplane.state.database import Database
 from controlplane.state.listen import Listener
 from controlplane.state.sealing import Sealer, load_root_key
@@ -28,14 +31,22 @@ class Assembly:
         self.cloud = Cloud(settings.regions, settings.public_range, settings.quota_auto_approve)
         self.blobs = FileBlobs(settings.blobs)
         self.registry = Registry.scan()
-        self.engines = {"blobs": self.blobs, "sealing": self.sealer, "attempts": Attempts(database)}
+        self.engines: dict[str, Any] = {
+            "blobs": self.blobs,
+            "sealing": self.sealer,
+            "attempts": Attempts(database),
+            "database": database,
+        }
         self.dispatcher = Dispatcher(self.registry, self.authorizer, self.engines, self.cloud)
+        self._folder = settings.run / "bells"
 
     def start(self) -> None:
         """Listen and record."""
+        self._bells = self.engines["bells"] = Bells.open(self._folder)
         self.listener.start()
         self.recorder.start()
 
     async def stop(self) -> None:
+        self._bells.close()
         await self.recorder.stop()
         await self.listener.stop()

@@ -40,7 +40,7 @@ class Lender(Protocol):
 
 
 class UnitOfWork:
-    """Implements `core.context.Unit` on one pooled connection, borrowed at the first statement.
+    """Implements `core.context.Unit` on a pooled connection, borrowed for each read and, from the first write on, to the end.
 
     In READ COMMITTED a plain read sees the same rows inside a transaction and outside, so BEGIN and COMMIT (two round
     trips) are spared until something else than a plain SELECT comes.
@@ -74,13 +74,27 @@ class UnitOfWork:
         return connection
 
     async def fetch(self, sql: str, *args: Any) -> list[Any]:
-        return await (await self._ready(sql)).fetch(sql, *args)  # type: ignore[no-any-return]
+        try:
+            return await (await self._ready(sql)).fetch(sql, *args)  # type: ignore[no-any-return]
+        finally:
+            await self._lend()
 
     async def fetchrow(self, sql: str, *args: Any) -> Any:
-        return await (await self._ready(sql)).fetchrow(sql, *args)
+        try:
+            return await (await self._ready(sql)).fetchrow(sql, *args)
+        finally:
+            await self._lend()
 
     async def fetchval(self, sql: str, *args: Any) -> Any:
-        return await (await self._ready(sql)).fetchval(sql, *args)
+        try:
+            return await (await self._ready(sql)).fetchval(sql, *args)
+        finally:
+            await self._lend()
+
+    async def _lend(self) -> None:
+        """Let others have the connection until a transaction begins: a request may wait long after its reads."""
+        if self._transaction is None:
+            await self._release()
 
     async def cached(self, sql: str, *args: Any) -> list[Any]:
         """`fetch` through the cache of reads. For plain reads of tables that are read more often than written, whose
@@ -105,11 +119,12 @@ class UnitOfWork:
         unit that has begun a transaction it is part of that."""
         if self._transaction is not None:
             return await self.fetch(sql, *args)
-        connection, cache = await self._borrowed(), self._database.cache
+        cache = self._database.cache
         try:
-            return await connection.fetch(sql, *args)  # type: ignore[no-any-return]
+            return await (await self._borrowed()).fetch(sql, *args)  # type: ignore[no-any-return]
         finally:
             cache.forget(set(cache.written(sql)))
+            await self._lend()
 
     async def execute(self, sql: str, *args: Any) -> str:
         return await (await self._ready(sql)).execute(sql, *args)  # type: ignore[no-any-return]

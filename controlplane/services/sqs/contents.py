@@ -1,0 +1,70 @@
+"""What a message holds, as one blob of the database: body, attributes, trace header; sealed where the queue says so."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from controlplane.state.sealing import Sealer
+
+_PLAIN, _SEALED, _WITH_KEY = b"\0", b"\1", b"\2"
+_PURPOSE = "sqs-message"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Of one message. Attributes are as the API has them, binary values as bytes."""
+
+    body: str
+    attributes: Mapping[str, Any]
+    trace: str | None = None
+
+
+def pack(content: Content, message_id: str, *, sealer: Sealer | None = None, key: bytes | None = None) -> bytes:
+    """Under a data key where one is given, else sealed by the cloud where a sealer is, else plain."""
+    plain = orjson.dumps([content.body, _portable(content.attributes), content.trace])
+    if key is not None:
+        nonce = AESGCM.generate_key(128)[:12]
+        return _WITH_KEY + nonce + AESGCM(key).encrypt(nonce, plain, message_id.encode())
+    if sealer is not None:
+        return _SEALED + sealer.seal(_PURPOSE, plain, message_id)
+    return _PLAIN + plain
+
+
+def unpack(blob: bytes, message_id: str, sealer: Sealer, key: bytes | None = None) -> Content:
+    """Read a blob back. `key` is the data key of a blob that was packed with one."""
+    kind, rest = blob[:1], blob[1:]
+    if kind == _WITH_KEY:
+        assert key is not None
+        rest = AESGCM(key).decrypt(rest[:12], rest[12:], message_id.encode())
+    elif kind == _SEALED:
+        rest = sealer.open(_PURPOSE, rest, message_id)
+    body, attributes, trace = orjson.loads(rest)
+    return Content(body, _native(attributes), trace)
+
+
+def _portable(attributes: Mapping[str, Any]) -> dict[str, list[str]]:
+    """JSON has no bytes: `[type, value]`, binary values in base64."""
+    portable = {}
+    for name, value in attributes.items():
+        binary = value.get("BinaryValue")
+        portable[name] = [
+            value["DataType"],
+            value["StringValue"] if binary is None else base64.b64encode(binary).decode(),
+        ]
+    return portable
+
+
+def _native(portable: Mapping[str, list[str]]) -> dict[str, Any]:
+    native: dict[str, Any] = {}
+    for name, (type, value) in portable.items():
+        if type.partition(".")[0] == "Binary":
+            native[name] = {"DataType": type, "BinaryValue": base64.b64decode(value)}
+        else:
+            native[name] = {"DataType": type, "StringValue": value}
+    return native

@@ -1,0 +1,63 @@
+"""Group commit: what many requests ask for at the same moment is done by one statement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+
+class Batcher(Generic[Item, Outcome]):
+    """Hands waiting items to `run`, which answers one outcome for each, in order; an outcome that is an exception is
+    raised to whoever asked for it. While a batch runs the next one gathers, so that a lone item never waits and a crowd
+    shares its commits. What was submitted is done even if its caller goes away.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome | Exception]]],
+        *,
+        most: int = 200,
+        abreast: int = 2,
+    ) -> None:
+        self._run = run
+        self._most = most
+        self._free = abreast
+        self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def submit(self, item: Item) -> Outcome:
+        """What `run` answers for an item. Raises what `run` raises."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._free:
+            self._free -= 1
+            task = asyncio.create_task(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await future
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                await asyncio.sleep(0)  # those that came in the same round of the loop come along
+                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                await self._finish(batch)
+        finally:
+            self._free += 1
+
+    async def _finish(self, batch: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
+        try:
+            outcomes: Sequence[Outcome | Exception] = await self._run([item for item, _ in batch])
+        except Exception as error:
+            outcomes = [error] * len(batch)
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future.done():
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)

@@ -1,0 +1,54 @@
+"""Group commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from controlplane.state.batching import Batcher
+
+
+async def test_a_crowd_shares_batches_and_each_gets_its_own_outcome() -> None:
+    sizes = []
+
+    async def run(items: Sequence[int]) -> list[int]:
+        sizes.append(len(items))
+        await asyncio.sleep(0.01)
+        return [item * 2 for item in items]
+
+    batcher = Batcher(run, most=40, abreast=2)
+    assert await asyncio.gather(*(batcher.submit(n) for n in range(100))) == [n * 2 for n in range(100)]
+    assert max(sizes) <= 40 and len(sizes) <= 5
+    assert await batcher.submit(7) == 14
+
+
+async def test_errors_reach_those_whom_they_concern() -> None:
+    async def run(items: Sequence[str]) -> list[str | Exception]:
+        if "all" in items:
+            raise OSError("away")
+        return [ValueError(item) if item == "bad" else item for item in items]
+
+    batcher = Batcher(run)
+    good, bad = await asyncio.gather(batcher.submit("good"), batcher.submit("bad"), return_exceptions=True)
+    assert good == "good" and isinstance(bad, ValueError)
+    with pytest.raises(OSError):
+        await batcher.submit("all")
+    assert await batcher.submit("again") == "again"
+
+
+async def test_what_was_submitted_is_done_though_its_caller_left() -> None:
+    done = []
+
+    async def run(items: Sequence[int]) -> Sequence[int]:
+        await asyncio.sleep(0.02)
+        done.extend(items)
+        return items
+
+    batcher = Batcher(run)
+    task = asyncio.create_task(batcher.submit(1))
+    await asyncio.sleep(0.005)
+    task.cancel()
+    await batcher.submit(2)
+    assert sorted(done) == [1, 2]
