@@ -41,6 +41,7 @@ io_method = sync
 max_parallel_workers_per_gather = 0
 max_worker_processes = 4
 autovacuum_max_workers = 2
+autovacuum_naptime = 5s
 autovacuum_worker_slots = 2
 jit = off
 idle_in_transaction_session_timeout = '60s'

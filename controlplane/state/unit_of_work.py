@@ -40,7 +40,7 @@ class Lender(Protocol):
 
 
 class UnitOfWork:
-    """Implements `core.context.Unit` on a pooled connection, borrowed for each read and, from the first write on, to the end.
+    """Implements `core.context.Unit` on a pooled connection, borrowed for each read, and from a write on to the end.
 
     In READ COMMITTED a plain read sees the same rows inside a transaction and outside, so BEGIN and COMMIT (two round
     trips) are spared until something else than a plain SELECT comes.

@@ -81,11 +81,16 @@ def operations(target: Target) -> dict[str, tuple[str, str, dict[str, Any]]]:
     user = f"user-{uuid.uuid4().hex[:8]}"
     target.client("iam").create_user(UserName=user)
     vpc = target.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    queue = target.client("sqs").create_queue(QueueName=user)["QueueUrl"]
+    empty = target.client("sqs").create_queue(QueueName=f"{user}-empty")["QueueUrl"]
     return {
         "sts.GetCallerIdentity": ("sts", "get_caller_identity", {}),
         "iam.GetUser": ("iam", "get_user", {"UserName": user}),
         "ec2.DescribeVpcs": ("ec2", "describe_vpcs", {"VpcIds": [vpc]}),
         "ec2.DescribeInstances": ("ec2", "describe_instances", {}),
+        "sqs.SendMessage": ("sqs", "send_message", {"QueueUrl": queue, "MessageBody": "x" * 100}),
+        "sqs.ReceiveMessage": ("sqs", "receive_message", {"QueueUrl": queue, "MaxNumberOfMessages": 1}),
+        "sqs.ReceiveMessage, empty": ("sqs", "receive_message", {"QueueUrl": empty}),
     }
 
 

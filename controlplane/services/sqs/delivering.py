@@ -14,7 +14,7 @@ async def delivered(ctx: Context, queue: Queue, row: Any, request: Mapping[str, 
     """A message with those attributes that the receiver asked for."""
     key = await keys.for_receiving(ctx, queue, row["key_id"]) if row["key_id"] is not None else None
     content = contents.unpack(row["content"], str(row["message_id"]), ctx.engine("sealing"), key)
-    message = {
+    message: dict[str, Any] = {
         "MessageId": str(row["message_id"]),
         "ReceiptHandle": receipts.handle(queue.id, row["id"], row["receipt"]),
         "MD5OfBody": digests.of_body(content.body),

@@ -1,7 +1,7 @@
 """Messages in Postgres: sent, delivered, hidden and removed in batches shared by concurrent requests.
 
 One mailroom a process. Each batch is a statement that commits by itself, acknowledged when Postgres has it on disk;
-rows are taken with SKIP LOCKED, so that receivers of other processes never wait for each other. Times are in milliseconds.
+rows are taken with SKIP LOCKED, so that receivers never wait for each other. Times are in milliseconds.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ class Mailroom:
         return found
 
     async def _take_rows(self, take: Take, wanted: int) -> list[Any]:
-        moment, found = now(), []
+        moment, found = now(), list[Any]()
         until = moment + take.hidden
         arguments = (take.most, take.dead_letters, take.source_arn)
         while len(found) < wanted:

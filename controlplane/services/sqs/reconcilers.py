@@ -73,7 +73,7 @@ async def remains(run: Run, key: str) -> Outcome:
 async def _portion(run: Run, sql: str, *args: Any) -> bool:
     """Run a statement once; True while it found a full portion."""
     async with run.step() as db:
-        return len(await db.fetch(sql, *args)) == args[-1]
+        return len(await db.fetch(sql, *args)) == int(args[-1])
 
 
 @reconciler("sqs.move")

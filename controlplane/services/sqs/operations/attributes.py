@@ -70,7 +70,7 @@ async def _counts(ctx: Context, queue: Queue) -> dict[str, str]:
 async def set_queue_attributes(ctx: Context, request: SetQueueAttributesRequestTypeDef) -> None:
     """Set attributes; an empty value takes one off. Raises InvalidAttributeName, InvalidAttributeValue."""
     queue = await _locked(ctx)
-    given = check(request.get("Attributes") or {}, fifo=queue.fifo, creating=False)
+    given = check({str(key): value for key, value in request["Attributes"].items()}, fifo=queue.fifo, creating=False)
     kept = queue.own | given
     if given.get("KmsMasterKeyId"):
         kept.pop("SqsManagedSseEnabled", None)
@@ -175,7 +175,7 @@ async def tag_queue(ctx: Context, request: TagQueueRequestTypeDef) -> None:
     queue, given = await _locked(ctx), request["Tags"]
     if not given:
         raise InvalidParameterValue("The request must contain the parameter Tags.", code="MissingParameter")
-    tags = queue.tags | given
+    tags = {**queue.tags, **given}
     if len(tags) > _MOST_TAGS:
         raise InvalidParameterValue(f"Too many tags added for queue {queue.name}.")
     await queries.set_tags(ctx.db, queue.id, tags)

@@ -48,7 +48,8 @@ async def _named(ctx: Context, request: Any) -> list[Resource]:
 @operation("CreateQueue", on=_new)
 async def create_queue(ctx: Context, request: CreateQueueRequestTypeDef) -> dict[str, Any]:
     """Make a queue; one that is there already with the same attributes is answered as it is. Raises QueueNameExists."""
-    name, given = request["QueueName"], dict(request.get("Attributes") or {})
+    name = request["QueueName"]
+    given = {str(key): value for key, value in (request.get("Attributes") or {}).items()}
     fifo = name.endswith(".fifo")
     _check_name(name, fifo_wanted=given.get("FifoQueue") == "true")
     attributes = check(given, fifo=fifo, creating=True)
