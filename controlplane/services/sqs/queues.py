@@ -125,12 +125,12 @@ def named_by(address: str) -> tuple[str | None, str]:
     raise InvalidAddress(f"The address {address[:200]} is not valid for this endpoint.")
 
 
-def on_queue(ctx: Context, request: Any) -> Awaitable[list[Resource]]:
-    """The queue of the request's QueueUrl."""
-    return _resources(ctx, *named_by(request["QueueUrl"]))
-
-
-async def _resources(ctx: Context, account_id: str | None, name: str) -> list[Resource]:
+async def on_queue(ctx: Context, request: Any) -> list[Resource]:
+    """The queue of the request's QueueUrl; an address that is none is refused only once the caller may call at all."""
+    try:
+        account_id, name = named_by(request["QueueUrl"])
+    except InvalidAddress:
+        return [Resource(arn("sqs", ctx.region, ctx.account_id, "*"))]
     owner = account_id or ctx.account_id
     queue = await find(ctx, owner, name)
     return [queue.resource() if queue else Resource(arn("sqs", ctx.region, owner, name))]
@@ -160,9 +160,11 @@ async def of_arn(ctx: Context, text: str) -> Queue | None:
 
 
 def the_queue(ctx: Context) -> Queue:
-    """The queue that permission was asked for. Raises QueueDoesNotExist."""
+    """The queue that permission was asked for. Raises QueueDoesNotExist, InvalidAddress."""
     queue = ctx.resources[0].row
     if queue is None:
+        if "QueueUrl" in ctx.request:
+            named_by(ctx.request["QueueUrl"])
         raise QueueDoesNotExist
     found: Queue = queue
     return found

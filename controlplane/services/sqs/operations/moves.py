@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from controlplane.core.context import Context
-from controlplane.core.operation import operation
+from controlplane.core.operation import ANY, operation
 from controlplane.services.sqs import queries
 from controlplane.services.sqs.errors import InvalidParameterValue, ResourceNotFound, UnsupportedOperation
 from controlplane.services.sqs.mailroom import now
@@ -90,7 +90,11 @@ def _read(handle: str) -> tuple[str, str]:
 
 
 async def _on_handle(ctx: Context, request: Any) -> Any:
-    return [await queue_resource(ctx, _read(request["TaskHandle"])[1])]
+    try:
+        source = _read(request["TaskHandle"])[1]
+    except InvalidParameterValue:
+        return ANY
+    return [await queue_resource(ctx, source)]
 
 
 @operation("CancelMessageMoveTask", on=_on_handle)

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121153645"
-down_revision = "20261121152600"
+revision = "20261121154500"
+down_revision = "20261121154000"
 
 
 def upgrade() -> None:
