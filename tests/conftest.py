@@ -17,6 +17,7 @@ import pytest
 from controlplane.state import migrate
 from controlplane.state.database import Database
 from controlplane.supervise.scratch import scratch_postgres
+from tests import leftovers
 from tests.cloud import Account, Cloud
 from tests.machines import Lab, make_lab
 
@@ -33,8 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """All temporary files of this run, of every xdist worker, lie in one folder that is emptied at the end."""
     config.addinivalue_line("markers", "machines: boots real machines, through an agent that needs root")
     worker = getattr(config, "workerinput", None)
-    folder = worker["folder"] if worker else tempfile.mkdtemp(prefix="celaje-test-")
+    if not worker:
+        leftovers.sweep()
+    folder = worker["folder"] if worker else tempfile.mkdtemp(prefix=leftovers.PREFIX)
     config.folder = Path(folder)  # type: ignore[attr-defined]
+    config.held = None if worker else leftovers.hold(Path(folder))  # type: ignore[attr-defined]
     config.folder.chmod(0o711)  # type: ignore[attr-defined]
     tempfile.tempdir = folder
 
@@ -45,11 +49,12 @@ def pytest_configure_node(node: object) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Also on Ctrl-C, when xdist's workers end without tearing down. When even this process is killed, the clouds
-    notice and stop by themselves."""
+    notice and stop by themselves, and the next run removes what is left."""
     if not hasattr(config, "workerinput"):
         tempfile.tempdir = None
         for home in config.folder.iterdir():  # type: ignore[attr-defined]
-            Cloud(home, agent=False).stop()
+            if home.is_dir():
+                Cloud(home, agent=False).stop()
         shutil.rmtree(config.folder, ignore_errors=True)  # type: ignore[attr-defined]
 
 
