@@ -12,11 +12,12 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from controlplane.access import keys, sessions, sigv4
+from controlplane.access import keys, sessions, sigv4, x509_signatures
 from controlplane.access.dialects import Dialect, Refusal, dialect_of, refusal
 from controlplane.access.principals import Credential, Principals
 from controlplane.access.recorder import Recorder
@@ -81,6 +82,21 @@ class Authenticator:
             raise refusal(dialect, Refusal.UNKNOWN_KEY)
         self._recorder.used(credential.principal, signature.region, route.service.name)
         return credential.principal
+
+    def authenticate_certificate(self, request: HttpRequest, route: Route) -> Principal:
+        """Somebody of whom only the certificate is known, and that they hold its key. Raises AwsError."""
+        dialect = dialect_of(route.service.name, route.protocol)
+        try:
+            proof = x509_signatures.read(request)
+        except sigv4.SignatureProblem as problem:
+            raise refusal(dialect, Refusal.UNREADABLE, str(problem)) from problem
+        self._check_scope(proof.signature, route.service.signing_name, dialect)
+        self._check_time(proof.signature, dialect)
+        if unsigned := sigv4.unsigned_headers(request, proof.signature):
+            raise refusal(dialect, Refusal.UNSIGNED_HEADERS, _not_signed(unsigned))
+        if not x509_signatures.is_right(request, proof):
+            raise refusal(dialect, Refusal.MISMATCH)
+        return replace(ANONYMOUS, session={"certificates": proof.certificates})
 
     def _check_scope(self, signature: Signature, service: str, dialect: Dialect) -> None:
         problem = ""

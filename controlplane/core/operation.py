@@ -38,10 +38,17 @@ class Unauthenticated:
     """For the few operations that are called without credentials (AssumeRoleWithWebIdentity)."""
 
 
+class SignedByCertificate:
+    """For what is called with the signature of an X.509 certificate's key (CreateSession of Roles Anywhere). The
+    certificates are in the principal's session, their holder's key proven and nothing else."""
+
+
 ANY = "*"
 NO_PERMISSION_NEEDED = NoPermissionNeeded()
 UNAUTHENTICATED = Unauthenticated()
-On = str | ResourceFunction | NoPermissionNeeded | Unauthenticated
+SIGNED_BY_CERTIFICATE = SignedByCertificate()
+NoPermission = NoPermissionNeeded | Unauthenticated | SignedByCertificate
+On = str | ResourceFunction | NoPermission
 
 
 @dataclass(frozen=True, slots=True)

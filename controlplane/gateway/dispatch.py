@@ -11,7 +11,7 @@ from controlplane.access import quotas
 from controlplane.access.authorize import Authorizer
 from controlplane.core.context import Cloud, Context, Unit
 from controlplane.core.errors import AwsError, NotImplementedByCelaje
-from controlplane.core.operation import NoPermissionNeeded, OperationSpec, Resource, Unauthenticated
+from controlplane.core.operation import NoPermission, OperationSpec, Resource
 from controlplane.gateway import idempotency
 from controlplane.gateway.registry import Registry, ServiceEntry
 from controlplane.wire.service import load
@@ -44,7 +44,7 @@ class Dispatcher:
 
     async def check(self, ctx: Context, entry: ServiceEntry, spec: OperationSpec) -> None:
         """Ask the policy engine about every resource that the operation names."""
-        if isinstance(spec.on, NoPermissionNeeded | Unauthenticated):
+        if isinstance(spec.on, NoPermission):
             return
         answer = spec.on if isinstance(spec.on, str) else spec.on(ctx, ctx.request)
         if inspect.isawaitable(answer):

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from controlplane.access.credentials import Authenticator
 from controlplane.core.context import Context
 from controlplane.core.http import HttpResponse
-from controlplane.core.operation import Unauthenticated
+from controlplane.core.operation import SignedByCertificate, Unauthenticated
 from controlplane.gateway.dispatch import Dispatcher
 from controlplane.gateway.exchange import Exchange
 from controlplane.gateway.translate import OVERTAKEN, TRY_AGAIN, translate
@@ -62,6 +62,9 @@ class Pipeline:
         """Who calls."""
         assert exchange.spec is not None and exchange.route is not None
         if isinstance(exchange.spec.on, Unauthenticated):
+            return
+        if isinstance(exchange.spec.on, SignedByCertificate):
+            exchange.principal = self._authenticator.authenticate_certificate(exchange.request, exchange.route)
             return
         exchange.principal = await self._authenticator.authenticate(exchange.request, exchange.route)
 

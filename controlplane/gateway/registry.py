@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from controlplane.core.operation import NoPermissionNeeded, OperationSpec, Unauthenticated
+from controlplane.core.operation import NoPermission, OperationSpec
 
 SERVICES = Path(__file__).parent.parent / "services"
 PACKAGE = "controlplane.services"
@@ -52,7 +52,7 @@ class Registry:
         """The IAM actions that all operations together ask about."""
         for entry in self.services.values():
             for spec in entry.operations.values():
-                if not isinstance(spec.on, NoPermissionNeeded | Unauthenticated):
+                if not isinstance(spec.on, NoPermission):
                     yield entry.action(spec)
 
 

@@ -12,6 +12,8 @@ import orjson
 from botocore.loaders import ExtrasProcessor, Loader
 
 _DATA = Path(botocore.__file__).parent / "data"
+_EXTRAS = Path(__file__).with_name("extras")
+"""Operations that AWS documents and botocore leaves out, because only another client of AWS's calls them."""
 _PROSE = frozenset({"documentation", "documentationUrl", "deprecatedMessage"})
 
 
@@ -35,6 +37,9 @@ def read(name: str) -> dict[str, Any]:
     extras = folder / "service-2.sdk-extras.json"
     if extras.exists():
         ExtrasProcessor().process(description, [orjson.loads(extras.read_bytes())])
+    ours = _EXTRAS / f"{name}.json"
+    if ours.exists():
+        ExtrasProcessor().process(description, [{"merge": orjson.loads(ours.read_bytes())}])
     return description
 
 

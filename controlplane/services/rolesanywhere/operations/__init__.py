@@ -1,0 +1,1 @@
+"""Roles Anywhere's operations, one module a noun."""
