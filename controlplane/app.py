@@ -28,6 +28,7 @@ from controlplane.gateway.own_paths import OwnPaths
 from controlplane.gateway.pipeline import Pipeline
 from controlplane.gateway.server import Gateway, Scope, Send
 from controlplane.gateway.sign_in import sign_in_routes
+from controlplane.metering.requests import RequestCounts
 from controlplane.settings import Settings
 from controlplane.state.database import Database
 from controlplane.state.sealing import Sealer
@@ -95,7 +96,12 @@ class Application:
         meter = Meter(settings.run / "metrics", logs.process())
         self._counting = asyncio.create_task(meter.run())
         self._stack.callback(self._counting.cancel)
-        self._gateway = Gateway(pipeline, index, settings.own_names, meter=meter, access_log=settings.access_log)
+        requests = RequestCounts(database)
+        requests.start()
+        self._stack.push_async_callback(requests.stop)
+        self._gateway = Gateway(
+            pipeline, index, settings.own_names, meter=meter, requests=requests, access_log=settings.access_log
+        )
         BoundedConnection.relay_key = relay_key = RelayKeys(assembly.sealer)
         own = _own_application(
             database,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from controlplane.core.arn import Arn
@@ -41,6 +42,7 @@ class Cloud:
     regions: tuple[str, ...]
     public_range: IPv4Network
     quota_auto_approve: float = 0.0
+    price_table: Path | None = None
 
 
 class Runtime(Protocol):

@@ -28,7 +28,9 @@ class Assembly:
         self.principals = Principals(database, self.sealer, self.listener)
         self.recorder = Recorder(database)
         self.authorizer = Authorizer(self.principals, self.sealer, self.recorder)
-        self.cloud = Cloud(settings.regions, settings.public_range, settings.quota_auto_approve)
+        self.cloud = Cloud(
+            settings.regions, settings.public_range, settings.quota_auto_approve, settings.home / "prices.toml"
+        )
         self.blobs = FileBlobs(settings.blobs)
         self.registry = Registry.scan()
         self.engines: dict[str, Any] = {

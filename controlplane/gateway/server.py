@@ -15,6 +15,7 @@ from controlplane.gateway.exchange import Exchange
 from controlplane.gateway.incoming import ClientGone, Incoming, Receive
 from controlplane.gateway.meter import Meter
 from controlplane.gateway.pipeline import Pipeline
+from controlplane.metering.requests import RequestCounts
 from controlplane.wire.encode import encode_error
 from controlplane.wire.form import body_names_action
 from controlplane.wire.index import Index
@@ -37,9 +38,11 @@ class Gateway:
         endpoint_hosts: Sequence[str] = (),
         *,
         meter: Meter,
+        requests: RequestCounts,
         access_log: bool = False,
     ) -> None:
         self._meter = meter
+        self._requests = requests
         self._access_log = access_log
         self._pipeline = pipeline
         self._index = index
@@ -57,6 +60,9 @@ class Gateway:
             return
         seconds = time.perf_counter() - began
         self._meter.count(exchange, response.status, seconds)
+        if exchange.entry is not None and (account := exchange.principal.account_id):
+            size = len(response.body) if isinstance(response.body, bytes) else 0
+            self._requests.count(account, exchange.route.region or "", exchange.entry.name, size)  # type: ignore[union-attr]
         if self._access_log:
             _log_access(exchange, response.status, seconds)
         await _send(send, response, incoming, head=request.method == "HEAD")

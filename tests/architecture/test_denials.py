@@ -40,7 +40,7 @@ GIVEN: dict[tuple[str, str], dict[str, Any]] = {
 
 # What would take the attacker out of the place that it attacks from.
 LEAVING = {("organizations", "LeaveOrganization"), ("organizations", "DeleteOrganization")}
-NAMELESS: set[str] = set()
+NAMELESS = {"ce"}
 """Services whose requests name nothing that an account has."""
 NOTES_SECONDS = 1.5
 """So long after a use of a key or role the note of it may be written."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from controlplane.core.context import Context, Unit
+from controlplane.metering import spans
 from controlplane.services.ec2.tagging import column
 
 _LIST = f"""
@@ -23,6 +24,10 @@ _GROUPS = "SELECT id, name FROM ec2_security_groups WHERE id = ANY($1)"
 _LOCK = """
 SELECT * FROM ec2_instances WHERE account_id = $1 AND region = $2 AND id = ANY($3) ORDER BY id FOR UPDATE
 """
+
+METER = "ec2.instances"
+_METERED = f"SELECT i.id, i.account_id, i.region, i.type, i.zone, {column('i')} FROM ec2_instances i WHERE i.id = $1"
+_ENDED = ("stopped", "terminated")
 
 
 async def list_instances(ctx: Context, ids: Sequence[str] | None = None) -> list[Any]:
@@ -56,8 +61,13 @@ async def lock_instance(db: Unit, id: str) -> Any:
 
 
 async def set_state(db: Unit, id: str, state: str, **columns: Any) -> None:
-    """Move an instance to a state and set further columns."""
+    """Move an instance to a state and set further columns; what it costs begins and ends with that."""
     await set_columns(db, id, state=state, **columns)
+    if state == "running":
+        row = await db.fetchrow(_METERED, id)
+        await spans.begin(db, METER, row, 1, {"type": row["type"], "zone": row["zone"]}, row["tags"] or {})
+    elif state in _ENDED:
+        await spans.end(db, METER, id)
 
 
 async def set_columns(db: Unit, id: str, **columns: Any) -> None:

@@ -1,0 +1,1 @@
+"""Cost Explorer: what was used and what it costs."""
