@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "20261121155200"
-down_revision = "20261121154500"
+down_revision = "20261121154552"
 
 
 def upgrade() -> None:
