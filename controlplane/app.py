@@ -92,7 +92,7 @@ class Application:
             {e.model: e.extra_protocols for e in assembly.registry.services.values() if e.extra_protocols},
         )
         authenticator = Authenticator(assembly.principals, assembly.sealer, settings.regions, assembly.recorder)
-        pipeline = Pipeline(database, assembly.dispatcher, authenticator)
+        pipeline = Pipeline(database, assembly.dispatcher, authenticator, assembly.trail)
         meter = Meter(settings.run / "metrics", logs.process())
         self._counting = asyncio.create_task(meter.run())
         self._stack.callback(self._counting.cancel)

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from controlplane.work.closing import keeps
 
-keeps("access_decisions")
+keeps("access_decisions", "access_trail_chunks")

@@ -8,6 +8,7 @@ from controlplane.access.attempts import Attempts
 from controlplane.access.authorize import Authorizer
 from controlplane.access.principals import Principals
 from controlplane.access.recorder import Recorder
+from controlplane.access.trail.recorder import Trail
 from controlplane.core.context import Cloud
 from controlplane.engines.blobs.files import FileBlobs
 from controlplane.gateway.dispatch import Dispatcher
@@ -27,6 +28,7 @@ class Assembly:
         self.listener = Listener(settings.database)
         self.principals = Principals(database, self.sealer, self.listener)
         self.recorder = Recorder(database)
+        self.trail = Trail(database)
         self.authorizer = Authorizer(self.principals, self.sealer, self.recorder)
         self.cloud = Cloud(
             settings.regions, settings.public_range, settings.quota_auto_approve, settings.home / "prices.toml"
@@ -39,7 +41,7 @@ class Assembly:
             "attempts": Attempts(database),
             "database": database,
         }
-        self.dispatcher = Dispatcher(self.registry, self.authorizer, self.engines, self.cloud)
+        self.dispatcher = Dispatcher(self.registry, self.authorizer, self.engines, self.cloud, self.trail)
         self._folder = settings.run / "bells"
 
     def start(self) -> None:
@@ -47,8 +49,10 @@ class Assembly:
         self._bells = self.engines["bells"] = Bells.open(self._folder)
         self.listener.start()
         self.recorder.start()
+        self.trail.start()
 
     async def stop(self) -> None:
         self._bells.close()
+        await self.trail.stop()
         await self.recorder.stop()
         await self.listener.stop()

@@ -9,10 +9,12 @@ from typing import Any
 
 from controlplane.access import quotas
 from controlplane.access.authorize import Authorizer
+from controlplane.access.trail.recorder import Trail
 from controlplane.core.context import Cloud, Context, Unit
 from controlplane.core.errors import AwsError, NotImplementedByCelaje
 from controlplane.core.operation import NoPermission, OperationSpec, Resource
 from controlplane.gateway import idempotency
+from controlplane.gateway.audit import note_call
 from controlplane.gateway.registry import Registry, ServiceEntry
 from controlplane.wire.service import load
 from controlplane.work.wake import wake
@@ -28,11 +30,14 @@ class DryRunOperation(AwsError):
 class Dispatcher:
     """Implements `core.context.Runtime`."""
 
-    def __init__(self, registry: Registry, authorizer: Authorizer, engines: Mapping[str, Any], cloud: Cloud) -> None:
+    def __init__(
+        self, registry: Registry, authorizer: Authorizer, engines: Mapping[str, Any], cloud: Cloud, trail: Trail
+    ) -> None:
         self.registry = registry
         self.cloud = cloud
         self.authorizer = authorizer
         self._engines = engines
+        self._trail = trail
 
     def find(self, model: str, operation: str) -> tuple[ServiceEntry, OperationSpec]:
         """The implementation of an operation. Raises NotImplementedByCelaje (501)."""
@@ -74,8 +79,15 @@ class Dispatcher:
             facts=self._facts(ctx, entry),
             resources=(),
         )
-        await self.check(inner, entry, spec)
-        return await self.run(inner, entry, spec)
+        via = inner.facts.get("aws:CalledViaLast") or ctx.principal.arn
+        try:
+            await self.check(inner, entry, spec)
+            result = await self.run(inner, entry, spec)
+        except AwsError as error:
+            note_call(self._trail, inner, entry.model, via, None, error)
+            raise
+        note_call(self._trail, inner, entry.model, via, result, None)
+        return result
 
     def _facts(self, ctx: Context, called: ServiceEntry) -> dict[str, Any]:
         """The condition values of a call that a service forwards; none is added where it acts for itself."""

@@ -6,9 +6,11 @@ import time
 from collections.abc import Awaitable, Callable
 
 from controlplane.access.credentials import Authenticator
+from controlplane.access.trail.recorder import Trail
 from controlplane.core.context import Context
 from controlplane.core.http import HttpResponse
 from controlplane.core.operation import SignedByCertificate, Unauthenticated
+from controlplane.gateway.audit import note_exchange
 from controlplane.gateway.dispatch import Dispatcher
 from controlplane.gateway.exchange import Exchange
 from controlplane.gateway.translate import OVERTAKEN, TRY_AGAIN, translate
@@ -25,10 +27,11 @@ Step = Callable[[Exchange], Awaitable[None]]
 class Pipeline:
     """Answers a request whose route is known. Never raises: what fails becomes an answer in the caller's protocol."""
 
-    def __init__(self, database: Database, dispatcher: Dispatcher, authenticator: Authenticator) -> None:
+    def __init__(self, database: Database, dispatcher: Dispatcher, authenticator: Authenticator, trail: Trail) -> None:
         self._database = database
         self._dispatcher = dispatcher
         self._authenticator = authenticator
+        self._trail = trail
         self.steps: tuple[tuple[str, Step], ...] = (
             ("find", self.find),
             ("authenticate", self.authenticate),
@@ -49,6 +52,7 @@ class Pipeline:
                 break
             finally:
                 exchange.spans[name] = time.perf_counter() - started
+        note_exchange(self._trail, exchange)
         assert exchange.response is not None
         return exchange.response
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from controlplane.access.authorize import Authorizer
+from controlplane.access.trail.recorder import Trail
 from controlplane.core.context import Cloud, Context, Unit
 from controlplane.core.errors import NotImplementedByCelaje
 from controlplane.core.operation import ANY, OperationSpec, Resource
@@ -54,7 +55,7 @@ def dispatcher() -> Dispatcher:
         ]
     )
     cloud = Cloud(("us-east-1",), IPv4Network("198.18.0.0/24"))
-    return Dispatcher(registry, cast(Authorizer, Notes()), {}, cloud)
+    return Dispatcher(registry, cast(Authorizer, Notes()), {}, cloud, Trail(cast(Any, None)))
 
 
 def asked(dispatcher: Dispatcher, name: str, operation: str, request: Mapping[str, Any]) -> Context:

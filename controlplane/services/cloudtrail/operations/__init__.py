@@ -1,0 +1,1 @@
+"""The operations of CloudTrail, by noun."""
