@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "20261121155300"
-down_revision = "20261121154552"
+down_revision = "20261121155200"
 
 
 def upgrade() -> None:
