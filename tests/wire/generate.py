@@ -131,8 +131,9 @@ class Generator:
 
     def _matching(self, pattern: str, low: int, high: int) -> str:
         regexp = compiled(pattern)
-        for _ in range(12):
-            text = self._from_pattern(pattern, low)
+        for attempt in range(12):
+            # What may stand around the rest leaves no room for it where the length is bounded.
+            text = self._from_pattern(pattern.replace(".*", "") or pattern if attempt > 5 else pattern, low)
             if low <= len(text) <= high and (regexp is None or regexp.fullmatch(text)):
                 return text
         raise Unmakeable(pattern)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from tests.cloud import Account
+from tests.services.iam.certificates import certify
 from tests.services.iam.conftest import allow, document, trust
 
 
@@ -21,3 +22,14 @@ def make(account: Account) -> None:
     iam.attach_user_policy(UserName=name, PolicyArn=policy)
     iam.create_instance_profile(InstanceProfileName=name)
     iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+    iam.create_login_profile(UserName=name, Password=f"{uuid.uuid4()}-A")
+    iam.create_virtual_mfa_device(VirtualMFADeviceName=name)
+    iam.upload_signing_certificate(UserName=name, CertificateBody=certify(name).pem)
+    leaf = certify(name)
+    iam.upload_server_certificate(ServerCertificateName=name, CertificateBody=leaf.pem, PrivateKey=leaf.key_pem)
+    iam.create_service_specific_credential(UserName=name, ServiceName="codecommit.amazonaws.com")
+    iam.create_open_id_connect_provider(Url=f"https://{name}.example", ThumbprintList=[uuid.uuid4().hex + "0" * 8])
+    iam.create_service_linked_role(AWSServiceName="batch.amazonaws.com", Description=name)
+    iam.create_account_alias(AccountAlias=name)
+    iam.update_account_password_policy(MinimumPasswordLength=8)
+    iam.generate_credential_report()

@@ -83,7 +83,8 @@ def _missing(name: str) -> NoSuchEntity:
 @operation("UploadServerCertificate", on=on_new)
 async def upload_server_certificate(ctx: Context, request: UploadServerCertificateRequestTypeDef) -> dict[str, Any]:
     """Keep a certificate. Raises EntityAlreadyExists, MalformedCertificate, KeyPairMismatch, LimitExceeded."""
-    name, body, chain = request["ServerCertificateName"], request["CertificateBody"], request.get("CertificateChain")
+    name, body = request["ServerCertificateName"], request["CertificateBody"].strip()
+    chain = (request.get("CertificateChain") or "").strip() or None
     leaf = certificates.certificate(body)
     certificates.check_key(leaf, request["PrivateKey"])
     if chain:
