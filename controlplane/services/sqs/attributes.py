@@ -58,6 +58,7 @@ _CHOICES = {
     "DeduplicationScope": ("messageGroup", "queue"),
     "FifoThroughputLimit": ("perQueue", "perMessageGroupId"),
 }
+_ONLY_FIFO = ("DeduplicationScope", "FifoThroughputLimit")
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -68,16 +69,15 @@ def check(given: Mapping[str, str], *, fifo: bool, creating: bool) -> dict[str, 
     """
     kept = {}
     for name, value in given.items():
-        if name not in READABLE or name == "All" or (name in FIFO and not fifo and name != "FifoQueue"):
+        if name in _ONLY_FIFO and not fifo:
+            raise InvalidAttributeName(f"You can specify the {name} only when FifoQueue is set to true.")
+        if name not in READABLE or name == "All" or (name in FIFO and not fifo):
             raise InvalidAttributeName(f"Unknown Attribute {name}.")
         if name in _READ_ONLY:
             raise InvalidAttributeName(f"Unknown Attribute {name}.")
         kept[name] = _check(name, value)
-    if "FifoQueue" in kept and (not creating or kept["FifoQueue"] == "false" or not fifo):
-        if not creating and kept["FifoQueue"] == "true" and fifo:
-            del kept["FifoQueue"]
-        else:
-            raise _invalid("FifoQueue", "Modifying queue type is not supported." if not creating else "")
+    if kept.get("FifoQueue") == "false":
+        raise _invalid("FifoQueue", "" if creating else "Modifying queue type is not supported.")
     if kept.get("KmsMasterKeyId") and kept.get("SqsManagedSseEnabled") == "true":
         raise InvalidAttributeValue(
             "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS "
@@ -94,9 +94,10 @@ def _check(name: str, value: str) -> str:
             raise _invalid(name)
         return str(int(value))
     if name in _CHOICES:
-        if value not in _CHOICES[name]:
+        chosen = next((choice for choice in _CHOICES[name] if choice.lower() == value.lower()), None)
+        if chosen is None:
             raise _invalid(name)
-        return value
+        return chosen
     reader = _DOCUMENTS.get(name)
     return reader(value) if reader is not None and value else value
 
@@ -122,26 +123,26 @@ def _redrive(value: str) -> str:
         raise InvalidAttributeValue(
             f"Value {value} for parameter RedrivePolicy is invalid. Reason: Redrive policy does not contain mandatory "
             f"attribute: {'deadLetterTargetArn' if target is None else 'maxReceiveCount'}.",
-            code="InvalidParameterValue",
+            code="InvalidParameterValueException",
         )
     if set(found) - {"deadLetterTargetArn", "maxReceiveCount"}:
         raise InvalidAttributeValue(
             f"Value {value} for parameter RedrivePolicy is invalid. Reason: Only following attributes are supported: "
             "[deadLetterTargetArn, maxReceiveCount].",
-            code="InvalidParameterValue",
+            code="InvalidParameterValueException",
         )
     if not _NUMBER.fullmatch(str(most)) or not 1 <= int(most) <= 1000:
         raise InvalidAttributeValue(
             f"Value {value} for parameter RedrivePolicy is invalid. Reason: Invalid value for maxReceiveCount: {most}, "
             "valid values are from 1 to 1000 both inclusive.",
-            code="InvalidParameterValue",
+            code="InvalidParameterValueException",
         )
     try:
         Arn.parse(str(target))
     except ValueError as error:
         raise InvalidAttributeValue(
             f"Value {value} for parameter RedrivePolicy is invalid. Reason: Invalid value for deadLetterTargetArn.",
-            code="InvalidParameterValue",
+            code="InvalidParameterValueException",
         ) from error
     return orjson.dumps({"deadLetterTargetArn": target, "maxReceiveCount": most}).decode()
 
@@ -156,7 +157,7 @@ def _allow(value: str) -> str:
             f"Value {value} for parameter RedriveAllowPolicy is invalid. Reason: Amazon SQS can't create the redrive "
             "allow "
             "policy. Specify a redrivePermission of allowAll, denyAll or, with sourceQueueArns, byQueue.",
-            code="InvalidParameterValue",
+            code="InvalidParameterValueException",
         )
     return value
 

@@ -46,9 +46,9 @@ def _system(queue: Queue, row: Any, trace: str | None, names: Collection[str]) -
 
 def _wanted(attributes: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Those that a receiver names: each, by a prefix such as `foo.*`, or all."""
-    if "All" in names or ".*" in names:
+    if "All" in names or ".*" in names or "*" in names:
         return dict(attributes)
-    prefixes = tuple(name[:-1] for name in names if name.endswith(".*"))
+    prefixes = tuple(name[:-2] for name in names if name.endswith(".*"))
     return {
         name: value for name, value in attributes.items() if name in names or (prefixes and name.startswith(prefixes))
     }

@@ -29,11 +29,11 @@ class QueueDeletedRecently(AwsError):
 
 
 class InvalidParameterValue(AwsError):
-    code = "InvalidParameterValue"
+    code = "InvalidParameterValueException"
 
 
 class MissingParameter(AwsError):
-    code = "MissingParameter"
+    code = "MissingRequiredParameterException"
 
     def __init__(self, name: str) -> None:
         super().__init__(f"The request must contain the parameter {name}.")

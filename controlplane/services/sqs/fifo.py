@@ -37,21 +37,28 @@ _REMEMBER = """
 INSERT INTO sqs_deduplications (queue_id, key, message_id, sequence, expires_at)
 SELECT *, $5 FROM unnest($1::bigint[], $2::text[], $3::uuid[], $4::bigint[])
 """
-# A group with a message in flight gives out no other.
+# Behind a message in flight its group gives out no other. Of the first thousand free ones those of the group that
+# has waited longest come first, and all of a group before the next one's.
 _TAKE = """
 WITH busy AS (
-  SELECT DISTINCT group_id FROM sqs_messages WHERE queue_id = $1 AND visible_at > $2 AND received > 0
+  SELECT group_id, min(id) AS first FROM sqs_messages WHERE queue_id = $1 AND visible_at > $2 AND received > 0
+  GROUP BY group_id
+), free AS (
+  SELECT id, group_id, visible_at FROM sqs_messages m WHERE queue_id = $1 AND visible_at <= $2 AND expires_at > $2
+  AND NOT EXISTS (SELECT FROM busy WHERE busy.group_id = m.group_id AND busy.first < m.id) ORDER BY id LIMIT 1000
 ), picked AS (
-  SELECT id FROM sqs_messages m WHERE queue_id = $1 AND visible_at <= $2 AND expires_at > $2
-  AND NOT EXISTS (SELECT FROM busy WHERE busy.group_id = m.group_id) ORDER BY id LIMIT $3
+  SELECT id, first_value(visible_at) OVER line AS due, first_value(id) OVER line AS head FROM free
+  WINDOW line AS (PARTITION BY group_id ORDER BY id) ORDER BY due, head, id LIMIT $3
+), taken AS (
+  UPDATE sqs_messages m SET
+    queue_id = CASE WHEN received >= $5 THEN $6 ELSE queue_id END,
+    visible_at = CASE WHEN received >= $5 THEN $2 ELSE $4 END,
+    source_arn = CASE WHEN received >= $5 THEN $7 ELSE source_arn END,
+    received = CASE WHEN received >= $5 THEN received ELSE received + 1 END,
+    first_received_at = coalesce(first_received_at, $2), receipt = receipt + 1
+  FROM picked WHERE m.id = picked.id RETURNING m.*, picked.due, picked.head
 )
-UPDATE sqs_messages m SET
-  queue_id = CASE WHEN received >= $5 THEN $6 ELSE queue_id END,
-  visible_at = CASE WHEN received >= $5 THEN $2 ELSE $4 END,
-  source_arn = CASE WHEN received >= $5 THEN $7 ELSE source_arn END,
-  received = CASE WHEN received >= $5 THEN received ELSE received + 1 END,
-  first_received_at = coalesce(first_received_at, $2), receipt = receipt + 1
-FROM picked WHERE m.id = picked.id RETURNING m.*
+SELECT * FROM taken ORDER BY due, head, id
 """
 _DELETE = """
 DELETE FROM sqs_messages WHERE id = $1 AND queue_id = $2 AND receipt = $3 AND visible_at > $4 RETURNING id

@@ -35,16 +35,18 @@ SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bytea[], $4::bigint[], $5::te
 """
 _TAKE = """
 WITH picked AS (
-  SELECT id FROM sqs_messages WHERE queue_id = $1 AND visible_at <= $2 AND expires_at > $2
+  SELECT id, visible_at AS due FROM sqs_messages WHERE queue_id = $1 AND visible_at <= $2 AND expires_at > $2
   ORDER BY visible_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
+), taken AS (
+  UPDATE sqs_messages m SET
+    queue_id = CASE WHEN received >= $5 THEN $6 ELSE queue_id END,
+    visible_at = CASE WHEN received >= $5 THEN $2 ELSE $4 END,
+    source_arn = CASE WHEN received >= $5 THEN $7 ELSE source_arn END,
+    received = CASE WHEN received >= $5 THEN received ELSE received + 1 END,
+    first_received_at = coalesce(first_received_at, $2), receipt = receipt + 1
+  FROM picked WHERE m.id = picked.id RETURNING m.*, picked.due
 )
-UPDATE sqs_messages m SET
-  queue_id = CASE WHEN received >= $5 THEN $6 ELSE queue_id END,
-  visible_at = CASE WHEN received >= $5 THEN $2 ELSE $4 END,
-  source_arn = CASE WHEN received >= $5 THEN $7 ELSE source_arn END,
-  received = CASE WHEN received >= $5 THEN received ELSE received + 1 END,
-  first_received_at = coalesce(first_received_at, $2), receipt = receipt + 1
-FROM picked WHERE m.id = picked.id RETURNING m.*
+SELECT * FROM taken ORDER BY due, id
 """
 _NEXT = "SELECT min(visible_at) FROM sqs_messages WHERE queue_id = $1 AND visible_at > $2"
 _DELETE = """
@@ -101,6 +103,7 @@ class Named:
     queue_id: int
     id: int
     receipt: int
+    handle: str
     hidden: int = 0
 
 
@@ -155,9 +158,7 @@ class Mailroom:
             expired = await fifo.delete(db, named, now())
         self._bells.ring(_bell(named.queue_id))
         if expired:
-            raise InvalidParameterValue(
-                "Value for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
-            )
+            raise _refused(named, "The receipt handle has expired.")
 
     async def hide(self, named: Named) -> None:
         """Set when a message in flight becomes visible again. Raises MessageNotInflight, InvalidParameterValue."""
@@ -167,10 +168,7 @@ class Mailroom:
         if named.hidden < _SOON:
             self._bells.ring(_bell(named.queue_id))
         if not there:
-            raise InvalidParameterValue(
-                "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for "
-                "visibility timeout change."
-            )
+            raise _refused(named, "Message does not exist or is not available for visibility timeout change.")
         if not rows:
             raise MessageNotInflight("The specified message isn't in flight.")
 
@@ -252,12 +250,16 @@ class Mailroom:
             self._bells.ring(_bell(take.dead_letters))
         if found and take.hidden < _SOON:
             self._bells.ring(_bell(take.queue_id))
-        return sorted(found, key=lambda row: int(row["id"]))
+        return found
 
     async def _delete(self, named: Sequence[Named]) -> list[None]:
         async with self._database.unit() as db:
             await db.alone(_DELETE, [n.queue_id for n in named], [n.id for n in named])
         return [None] * len(named)
+
+
+def _refused(named: Named, reason: str) -> InvalidParameterValue:
+    return InvalidParameterValue(f"Value {named.handle} for parameter ReceiptHandle is invalid. Reason: {reason}")
 
 
 def _bell(queue_id: int) -> str:

@@ -58,6 +58,8 @@ class Queue:
         found = DEFAULTS | (FIFO if self.fifo else {}) | self.own
         if found.get("KmsMasterKeyId"):
             found = {"KmsDataKeyReusePeriodSeconds": KEY_REUSE} | found | {"SqsManagedSseEnabled": "false"}
+        else:
+            found.pop("KmsDataKeyReusePeriodSeconds", None)
         return found | {
             "QueueArn": self.arn,
             "CreatedTimestamp": str(self.created_at // 1000),

@@ -17,7 +17,7 @@ from controlplane.services.sqs.mailroom import Mailroom, Outgoing, mailroom, now
 from controlplane.services.sqs.queues import Queue
 
 _INVALID = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}", re.ASCII)
+_ATTRIBUTE_NAME = re.compile(r"[\w.-]{1,256}")
 _RESERVED = re.compile(r"(aws|amazon)\.", re.IGNORECASE)
 _TYPE = re.compile(r"(String|Number|Binary)(\..{1,240})?", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(\d{1,38}(\.\d{0,38})?|\.\d{1,38})([eE][+-]?\d{1,3})?", re.ASCII)
@@ -122,8 +122,11 @@ def _check_value(name: str, value: Mapping[str, Any]) -> None:
         )
     if kind == "Number" and not _NUMBER.fullmatch(given):
         raise InvalidParameterValue(f"Can't cast the value of message (user) attribute '{name}' to a number.")
-    if kind != "Binary":
-        _check_text(given)
+    if kind != "Binary" and (bad := _INVALID.search(given)):
+        raise InvalidParameterValue(
+            f"Invalid binary character '#x{ord(bad[0]):x}' was found in message attribute '{name}', the set of allowed "
+            "characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"
+        )
 
 
 def _check_group(queue: Queue, request: Mapping[str, Any]) -> None:
@@ -151,7 +154,7 @@ def _check_group(queue: Queue, request: Mapping[str, Any]) -> None:
 def _check_id(name: str, value: str) -> None:
     if not _ID.fullmatch(value):
         raise InvalidParameterValue(
-            f"Value {value[:128]} for parameter {name} is invalid. Reason: {name} can only include alphanumeric and "
+            f"Value {value[:1024]} for parameter {name} is invalid. Reason: {name} can only include alphanumeric and "
             "punctuation characters. 1 to 128 in length."
         )
 

@@ -45,11 +45,9 @@ def members_of(error: AwsError, shape: Any) -> dict[str, Any]:
 
 def _query_code(service: Service, error: AwsError, shape: Any) -> tuple[str, int]:
     status = status_of(error, shape)
-    if shape is None:
-        return error.code, status
-    if service.name == "sqs" and (old := sqs_query.query_code(shape.name)):
+    if service.name == "sqs" and (old := sqs_query.query_code(shape.name if shape is not None else error.code)):
         return old[0], status if status >= 500 else old[1]
-    return shape.error_code or error.code, status
+    return (shape.error_code if shape is not None else None) or error.code, status
 
 
 def query_error(service: Service, error: AwsError, request_id: str) -> HttpResponse:
@@ -59,7 +57,7 @@ def query_error(service: Service, error: AwsError, request_id: str) -> HttpRespo
     xmlns = f' xmlns="{escape(service.xml_namespace)}"' if service.xml_namespace else ""
     parts = [
         f"<ErrorResponse{xmlns}><Error><Type>{_fault(status)}</Type><Code>{escape(code)}</Code>",
-        f"<Message>{escape(error.message)}</Message>",
+        f"<Message>{escape(sqs_query.message(code, error.message))}</Message>",
     ]
     _write_members(parts, service, "query", shape, error)
     parts.append(f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>")
@@ -143,7 +141,7 @@ def _rpc_error_body(
         body[_FAULT] = "User" if error.status < 500 else "Service"
     if extra := members_of(error, shape):
         body |= compiler.compile(shape)(extra)
-    return body, status_of(error, shape)
+    return body, _query_code(service, error, shape)[1]
 
 
 def _type_name(service: Service, error: AwsError, shape: Any) -> str:

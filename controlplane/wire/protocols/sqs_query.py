@@ -53,6 +53,7 @@ _CODES = {
     "BatchRequestTooLong": (_OWN + "BatchRequestTooLong", 400),
     "EmptyBatchRequest": (_OWN + "EmptyBatchRequest", 400),
     "InvalidBatchEntryId": (_OWN + "InvalidBatchEntryId", 400),
+    "InvalidParameterValueException": ("InvalidParameterValue", 400),
     "KmsAccessDenied": ("KMS.AccessDeniedException", 400),
     "KmsDisabled": ("KMS.DisabledException", 400),
     "KmsInvalidKeyUsage": ("KMS.InvalidKeyUsageException", 400),
@@ -61,6 +62,7 @@ _CODES = {
     "KmsOptInRequired": ("KMS.OptInRequired", 403),
     "KmsThrottled": ("KMS.ThrottlingException", 400),
     "MessageNotInflight": (_OWN + "MessageNotInflight", 400),
+    "MissingRequiredParameterException": ("MissingParameter", 400),
     "OverLimit": ("OverLimit", 403),
     "PurgeQueueInProgress": (_OWN + "PurgeQueueInProgress", 403),
     "QueueDeletedRecently": (_OWN + "QueueDeletedRecently", 400),
@@ -72,6 +74,9 @@ _CODES = {
 }
 
 
+_NO_QUEUE = "The specified queue does not exist for this wsdl version."
+
+
 def queue_url(request: HttpRequest) -> str | None:
     """The queue that a request is sent to; None when its path is not an account's id and a queue's name."""
     path = request.raw_path.decode("latin-1")
@@ -81,6 +86,11 @@ def queue_url(request: HttpRequest) -> str | None:
 def query_code(shape_name: str) -> tuple[str, int] | None:
     """The query protocol's code and status for an error shape, where they are not the shape's name and 400."""
     return _CODES.get(shape_name)
+
+
+def message(code: str, text: str) -> str:
+    """The message of an error in the query protocol's words."""
+    return _NO_QUEUE if code == _CODES["QueueDoesNotExist"][0] else text
 
 
 def with_query_names(description: Mapping[str, Any]) -> dict[str, Any]:

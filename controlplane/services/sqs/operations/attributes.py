@@ -54,7 +54,8 @@ async def get_queue_attributes(ctx: Context, request: GetQueueAttributesRequestT
     found = queue.attributes
     if "All" in names or names.intersection(COUNTS):
         found |= await _counts(ctx, queue)
-    return {"Attributes": {name: value for name, value in found.items() if "All" in names or name in names}}
+    shown = {name: value for name, value in found.items() if "All" in names or name in names}
+    return {"Attributes": shown} if shown else {}
 
 
 async def _counts(ctx: Context, queue: Queue) -> dict[str, str]:
@@ -93,10 +94,12 @@ async def add_permission(ctx: Context, request: AddPermissionRequestTypeDef) -> 
     _check_label(label)
     accounts, actions = request.get("AWSAccountIds") or (), request.get("Actions") or ()
     if not actions:
-        raise InvalidParameterValue("The request must contain the parameter Actions.", code="MissingParameter")
+        raise InvalidParameterValue(
+            "The request must contain the parameter Actions.", code="MissingRequiredParameterException"
+        )
     if not accounts:
         raise InvalidParameterValue(
-            "Value [] for parameter PrincipalId is invalid. Reason: Unable to verify.", code="InvalidParameterValue"
+            "Value [] for parameter PrincipalId is invalid. Reason: Unable to verify.",
         )
     for action in actions:
         if action not in _SHARED:
@@ -129,9 +132,7 @@ async def remove_permission(ctx: Context, request: RemovePermissionRequestTypeDe
     policy = _policy(queue)
     left = [statement for statement in policy["Statement"] if statement.get("Sid") != label]
     if len(left) == len(policy["Statement"]):
-        raise InvalidParameterValue(
-            f"Value {label[:80]} for parameter Label is invalid. Reason: can't find label on existing policy."
-        )
+        raise InvalidParameterValue(f"Value {label[:80]} for parameter Label is invalid. Reason: can't find label.")
     await _keep_policy(ctx, queue, {**policy, "Statement": left})
 
 
@@ -147,7 +148,7 @@ def _check_label(label: str) -> None:
 def _policy(queue: Queue) -> dict[str, Any]:
     text = queue.own.get("Policy")
     if not text:
-        return {"Version": "2012-10-17", "Id": f"{queue.arn}/SQSDefaultPolicy", "Statement": []}
+        return {"Version": "2008-10-17", "Id": f"{queue.arn}/SQSDefaultPolicy", "Statement": []}
     policy: dict[str, Any] = orjson.loads(text)
     statements = policy.get("Statement") or []
     return {**policy, "Statement": [statements] if isinstance(statements, dict) else list(statements)}
@@ -174,7 +175,9 @@ async def tag_queue(ctx: Context, request: TagQueueRequestTypeDef) -> None:
     """Add tags, or change their values."""
     queue, given = await _locked(ctx), request["Tags"]
     if not given:
-        raise InvalidParameterValue("The request must contain the parameter Tags.", code="MissingParameter")
+        raise InvalidParameterValue(
+            "The request must contain the parameter Tags.", code="MissingRequiredParameterException"
+        )
     tags = {**queue.tags, **given}
     if len(tags) > _MOST_TAGS:
         raise InvalidParameterValue(f"Too many tags added for queue {queue.name}.")

@@ -85,7 +85,7 @@ async def delete_message(ctx: Context, request: DeleteMessageRequestTypeDef) -> 
 
 async def delete(ctx: Context, queue: Queue, handle: str) -> None:
     """Remove the message of a receipt handle."""
-    named = Named(queue.id, *receipts.read(handle, queue.id))
+    named = Named(queue.id, *receipts.read(handle, queue.id), handle)
     room = sending.room_of(ctx)
     await (room.delete_in_order(named) if queue.fifo else room.delete(named))
 
@@ -105,4 +105,4 @@ async def hide(ctx: Context, queue: Queue, handle: str, seconds: int) -> None:
             f"0 and {LONGEST_HIDDEN}."
         )
     id, receipt = receipts.read(handle, queue.id)
-    await sending.room_of(ctx).hide(Named(queue.id, id, receipt, seconds * 1000))
+    await sending.room_of(ctx).hide(Named(queue.id, id, receipt, handle, seconds * 1000))

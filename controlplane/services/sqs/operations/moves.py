@@ -58,7 +58,7 @@ async def start_message_move_task(ctx: Context, request: StartMessageMoveTaskReq
             raise InvalidParameterValue("Source queue arn and destination queue arn cannot be the same.")
         await ctx.authorize("sqs:SendMessage", target.resource())
     if await ctx.db.fetchval(_RUNNING, source.id):
-        raise UnsupportedOperation(
+        raise InvalidParameterValue(
             "There is already a task running. Only one active task is allowed for a source queue arn at a given time."
         )
     id = str(uuid.uuid4())

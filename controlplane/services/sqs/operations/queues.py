@@ -51,7 +51,7 @@ async def create_queue(ctx: Context, request: CreateQueueRequestTypeDef) -> dict
     name = request["QueueName"]
     given = {str(key): value for key, value in (request.get("Attributes") or {}).items()}
     fifo = name.endswith(".fifo")
-    _check_name(name, fifo_wanted=given.get("FifoQueue") == "true")
+    _check_name(name, fifo_wanted=given.get("FifoQueue", "").lower() == "true")
     attributes = check(given, fifo=fifo, creating=True)
     existing = await find(ctx, ctx.account_id, name)
     if existing is None:
@@ -150,6 +150,7 @@ async def purge_queue(ctx: Context, request: PurgeQueueRequestTypeDef) -> None:
     queue = the_queue(ctx)
     if not await queries.note_purge(ctx.db, queue.id):
         raise PurgeQueueInProgress(f"Only one PurgeQueue operation on {queue.name} is allowed every 60 seconds.")
+    await ctx.db.execute("DELETE FROM sqs_deduplications WHERE queue_id = $1", queue.id)
     await sending.room_of(ctx).purge(queue.id)
 
 
