@@ -41,7 +41,7 @@ def head(path: str, size: int, *more: str) -> bytes:
 @pytest.mark.parametrize(
     ("target", "size", "status"),
     [
-        ("AmazonSQS.SendMessage", 1 << 20, b"501"),
+        ("DynamoDB_20120810.PutItem", 1 << 20, b"501"),
         ("AmazonSQS.SendMessage", incoming.MAX_BODY + 1, b"413"),
         ("Nonsense.Nothing", 1 << 20, b"4"),
     ],

@@ -20,6 +20,7 @@ except ImportError:  # pragma: no cover
     import sre_parse as sre_parser  # type: ignore[no-redef]
 
 _DEEPEST = 5
+_SHORTEST = -1
 _PLAIN = string.ascii_letters + string.digits
 _TEXT = _PLAIN + " &<>\"'%/+=?#.:;,-_~é日😹\n\t"
 _HEADER = _PLAIN + "-_.:/=@"
@@ -165,6 +166,8 @@ class Generator:
             return self._tokens(list(argument[3]), low)
         if kind in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
             least, most, inner = argument
+            if low == _SHORTEST:
+                return "".join(self._tokens(list(inner), low) for _ in range(least))
             wanted = max(least, min(low, most)) if low > 3 else least
             times = wanted if least > 8 else self.random.randint(wanted, max(wanted, min(int(most), least + 3)))
             return "".join(self._tokens(list(inner), 0) for _ in range(times))

@@ -22,7 +22,7 @@ from tests.services.iam.conftest import allow, document
 from tests.services.organizations.conftest import Organization
 from tests.services.organizations.test_organizations import code, reason
 
-LEFT = {"access_accounts", "access_decisions", "ec2_images"}
+LEFT = {"access_accounts", "access_decisions", "access_trail_chunks", "ec2_images"}
 
 
 def wait_until_freed(organization: Organization, account: Account, seconds: float = 30) -> None:
