@@ -83,11 +83,16 @@ def operations(target: Target) -> dict[str, tuple[str, str, dict[str, Any]]]:
     vpc = target.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     queue = target.client("sqs").create_queue(QueueName=user)["QueueUrl"]
     empty = target.client("sqs").create_queue(QueueName=f"{user}-empty")["QueueUrl"]
+    kms = target.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    blob = kms.encrypt(KeyId=key, Plaintext=bytes(32))["CiphertextBlob"]
     return {
         "sts.GetCallerIdentity": ("sts", "get_caller_identity", {}),
         "iam.GetUser": ("iam", "get_user", {"UserName": user}),
         "ec2.DescribeVpcs": ("ec2", "describe_vpcs", {"VpcIds": [vpc]}),
         "ec2.DescribeInstances": ("ec2", "describe_instances", {}),
+        "kms.Encrypt": ("kms", "encrypt", {"KeyId": key, "Plaintext": bytes(32)}),
+        "kms.Decrypt": ("kms", "decrypt", {"CiphertextBlob": blob}),
         "sqs.SendMessage": ("sqs", "send_message", {"QueueUrl": queue, "MessageBody": "x" * 100}),
         "sqs.ReceiveMessage": ("sqs", "receive_message", {"QueueUrl": queue, "MaxNumberOfMessages": 1}),
         "sqs.ReceiveMessage, empty": ("sqs", "receive_message", {"QueueUrl": empty}),

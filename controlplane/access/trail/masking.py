@@ -7,13 +7,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 _LONGEST_TEXT = 16 * 1024
 _MOST_ITEMS = 500
-_LARGEST = 64 * 1024
 _DEPTH = 12
 # Beside what the models mark as sensitive: names of members that hold secrets wherever they stand.
 _SECRET = re.compile(
@@ -33,11 +30,7 @@ def compile_mask(shape: Any) -> Mask:
     def masked(value: Any) -> Any:
         if not value or mask is None:
             return None
-        kept = mask(value)
-        if not kept:
-            return None
-        size = len(orjson.dumps(kept))
-        return kept if size <= _LARGEST else {"omitted": True, "originalSize": size, "reason": "SizeExceeded"}
+        return mask(value) or None
 
     return masked
 

@@ -43,6 +43,7 @@ _KEEP_DAYS = 90
 _FLUSHES_PER_CLEANING = 600
 _LONGEST_AGENT = 512
 _MOST_RESOURCES = 20
+_LARGEST = 64 * 1024
 USER = ""
 """Where templates keep the name that events are looked up by; it is no part of the event."""
 _DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
@@ -80,13 +81,22 @@ class Call:
 class _Chunk:
     """Calls that wait to be written together."""
 
-    __slots__ = ("calls", "index", "templates", "terms")
+    __slots__ = ("calls", "identities", "index", "templates", "terms")
 
     def __init__(self) -> None:
-        self.templates: list[dict[str, Any]] = []
+        self.templates: list[bytes] = []
         self.index: dict[Any, int] = {}
         self.calls: list[tuple[int, int, str]] = []
         self.terms: set[str] = set()
+        self.identities: dict[Any, orjson.Fragment] = {}
+
+    def identity(self, principal: Principal, invoked_by: str) -> orjson.Fragment:
+        """`userIdentity`, written once for each caller."""
+        key = principal.arn, principal.access_key_id, invoked_by
+        found = self.identities.get(key)
+        if found is None:
+            found = self.identities[key] = orjson.Fragment(orjson.dumps(identity_of(principal, invoked_by)))
+        return found
 
 
 class Trail:
@@ -139,10 +149,13 @@ class Trail:
             found = chunk.index.get(key)
             if found is not None:
                 return found
-        template = _rendered(known, call)
-        self._bytes += len(orjson.dumps(template))
+        template = _rendered(known, call, chunk.identity(call.principal, call.invoked_by))
+        written = orjson.dumps(template)
+        if len(written) > _LARGEST:
+            written = orjson.dumps(_shortened(template, len(written)))
+        self._bytes += len(written)
         place = len(chunk.templates)
-        chunk.templates.append(template)
+        chunk.templates.append(written)
         chunk.terms.update(_terms(template, call.principal))
         if key is not None:
             chunk.index[key] = place
@@ -199,7 +212,7 @@ class Trail:
         used = sorted({number for number, _, _ in calls})
         renamed = {number: position for position, number in enumerate(used)}
         events = {
-            "t": [chunk.templates[number] for number in used],
+            "t": [orjson.Fragment(chunk.templates[number]) for number in used],
             "e": [(renamed[number], moment, id) for number, moment, id in calls],
         }
         times = [moment for _, moment, _ in calls]
@@ -207,12 +220,12 @@ class Trail:
         return (*place, first, last, len(calls), dropped, sorted(chunk.terms), orjson.dumps(events))
 
 
-def _rendered(known: Known, call: Call) -> dict[str, Any]:
+def _rendered(known: Known, call: Call, identity: orjson.Fragment) -> dict[str, Any]:
     """The event without its time and ids."""
     error = call.error
     event: dict[str, Any] = {
         USER: storable(name_of(call.principal)),
-        "userIdentity": identity_of(call.principal, call.invoked_by),
+        "userIdentity": identity,
         "eventSource": known.source,
         "eventName": known.name,
         "awsRegion": call.region,
@@ -233,6 +246,12 @@ def _rendered(known: Known, call: Call) -> dict[str, Any]:
     if resources := [item.arn for item in call.resources if item.arn.startswith("arn:")][:_MOST_RESOURCES]:
         event["resources"] = [_resource(arn) for arn in resources]
     return event
+
+
+def _shortened(event: dict[str, Any], size: int) -> dict[str, Any]:
+    """An event without the parameters and results that make it too large."""
+    left_out = {"omitted": True, "originalSize": size, "reason": "SizeExceeded"}
+    return event | {name: left_out for name in ("requestParameters", "responseElements") if event[name]}
 
 
 def _resource(arn: str) -> dict[str, str]:
