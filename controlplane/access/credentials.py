@@ -59,15 +59,18 @@ class Authenticator:
         self._clock = clock
         self._sessions: OrderedDict[tuple[str, str], Credential] = OrderedDict()
 
-    async def authenticate(self, request: HttpRequest, route: Route) -> Principal:
-        """The caller, ANONYMOUS for an unsigned S3 request. Raises AwsError in the words of the route's family."""
+    async def authenticate(self, request: HttpRequest, route: Route, *, open_to_all: bool = False) -> Principal:
+        """The caller, ANONYMOUS for a request without signature where S3 or the operation takes such.
+
+        Raises AwsError in the words of the route's family.
+        """
         dialect = dialect_of(route.service.name, route.protocol)
         try:
             signature = sigv4.read(request)
         except sigv4.SignatureProblem as problem:
             raise refusal(dialect, _UNREADABLE.get(type(problem), Refusal.UNREADABLE), str(problem)) from problem
         if signature is None:
-            if dialect is Dialect.S3:
+            if open_to_all or dialect is Dialect.S3:
                 return ANONYMOUS
             raise refusal(dialect, Refusal.MISSING)
         self._check_scope(signature, route.service.signing_name, dialect)

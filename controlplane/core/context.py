@@ -51,6 +51,7 @@ class Runtime(Protocol):
     cloud: Cloud
 
     async def call(self, ctx: Context, service: str, operation: str, request: Mapping[str, Any]) -> Any: ...
+    async def ask(self, ctx: Context, service: str, name: str, request: Mapping[str, Any]) -> Any: ...
     async def authorize(self, ctx: Context, action: str, resources: Sequence[Resource]) -> None: ...
     async def pass_role(self, ctx: Context, role_arn: str, service: str) -> None: ...
     async def wake(self, db: Unit, kind: str, key: str, delay: float) -> None: ...
@@ -78,6 +79,8 @@ class Context:
     source_vpc: str | None = None
     """Set for a guest's call from inside this VPC; `source_ip` is its private address then."""
     user_agent: str = ""
+    trace: str = ""
+    """The caller's `X-Amzn-Trace-Id`."""
     endpoint: str = ""
     secure: bool = False
     request: Mapping[str, Any] = field(default_factory=dict)
@@ -96,6 +99,10 @@ class Context:
         Policies see the way: `aws:CalledVia`, `aws:ViaAWSService` and, at KMS, `kms:ViaService`.
         """
         return await self.runtime.call(self, service, operation, request)
+
+    async def ask(self, service: str, name: str, request: Mapping[str, Any]) -> Any:
+        """Have another service do what it offers beside its API (`offers.py`), in the same transaction."""
+        return await self.runtime.ask(self, service, name, request)
 
     def as_service(self, name: str, source_arn: str, account_id: str = "") -> Context:
         """The means to call as a service itself (`s3.amazonaws.com`) for the sake of one of its resources.

@@ -43,12 +43,20 @@ class SignedByCertificate:
     certificates are in the principal's session, their holder's key proven and nothing else."""
 
 
+@dataclass(frozen=True, slots=True)
+class OrUnsigned:
+    """For the few operations whose addresses are sent to people (ConfirmSubscription): a signed call is asked about as
+    usual, an unsigned one comes as the anonymous principal, and the operation itself says what it may."""
+
+    on: Any
+
+
 ANY = "*"
 NO_PERMISSION_NEEDED = NoPermissionNeeded()
 UNAUTHENTICATED = Unauthenticated()
 SIGNED_BY_CERTIFICATE = SignedByCertificate()
 NoPermission = NoPermissionNeeded | Unauthenticated | SignedByCertificate
-On = str | ResourceFunction | NoPermission
+On = str | ResourceFunction | NoPermission | OrUnsigned
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from controlplane.access.authorize import Authorizer
 from controlplane.access.trail.recorder import Trail
 from controlplane.core.context import Cloud, Context, Unit
 from controlplane.core.errors import AwsError, NotImplementedByCelaje
-from controlplane.core.operation import NoPermission, OperationSpec, Resource
+from controlplane.core.operation import NoPermission, OperationSpec, OrUnsigned, Resource
+from controlplane.core.principal import ANONYMOUS
 from controlplane.gateway import idempotency
 from controlplane.gateway.audit import note_call
 from controlplane.gateway.registry import Registry, ServiceEntry
@@ -49,9 +50,14 @@ class Dispatcher:
 
     async def check(self, ctx: Context, entry: ServiceEntry, spec: OperationSpec) -> None:
         """Ask the policy engine about every resource that the operation names."""
-        if isinstance(spec.on, NoPermission):
+        on = spec.on
+        if isinstance(on, OrUnsigned):
+            if ctx.principal == ANONYMOUS:
+                return
+            on = on.on
+        if isinstance(on, NoPermission):
             return
-        answer = spec.on if isinstance(spec.on, str) else spec.on(ctx, ctx.request)
+        answer = on if isinstance(on, str) else on(ctx, ctx.request)
         if inspect.isawaitable(answer):
             answer = await answer
         ctx.resources = _resources(answer)
@@ -88,6 +94,15 @@ class Dispatcher:
             raise
         note_call(self._trail, inner, entry.model, via, result, None)
         return result
+
+    async def ask(self, ctx: Context, service: str, name: str, request: Mapping[str, Any]) -> Any:
+        """One service has another do what it offers. Raises NotImplementedByCelaje where that service is not there."""
+        entry = self.registry.services.get(service)
+        function = entry.offers.get(name) if entry else None
+        if entry is None or function is None:
+            raise NotImplementedByCelaje(f"{service} does not offer {name}.")
+        inner = replace(ctx, service=entry.name, model=entry.model, operation="", request=request, resources=())
+        return await function(inner, request)
 
     def _facts(self, ctx: Context, called: ServiceEntry) -> dict[str, Any]:
         """The condition values of a call that a service forwards; none is added where it acts for itself."""

@@ -9,7 +9,7 @@ from controlplane.access.credentials import Authenticator
 from controlplane.access.trail.recorder import Trail
 from controlplane.core.context import Context
 from controlplane.core.http import HttpResponse
-from controlplane.core.operation import SignedByCertificate, Unauthenticated
+from controlplane.core.operation import OrUnsigned, SignedByCertificate, Unauthenticated
 from controlplane.gateway.audit import note_exchange
 from controlplane.gateway.dispatch import Dispatcher
 from controlplane.gateway.exchange import Exchange
@@ -70,7 +70,10 @@ class Pipeline:
         if isinstance(exchange.spec.on, SignedByCertificate):
             exchange.principal = self._authenticator.authenticate_certificate(exchange.request, exchange.route)
             return
-        exchange.principal = await self._authenticator.authenticate(exchange.request, exchange.route)
+        open_to_all = isinstance(exchange.spec.on, OrUnsigned)
+        exchange.principal = await self._authenticator.authenticate(
+            exchange.request, exchange.route, open_to_all=open_to_all
+        )
 
     async def decode(self, exchange: Exchange) -> None:
         """The parameters, validated against the model."""
@@ -122,6 +125,7 @@ class Pipeline:
             source_ip=request.client,
             source_vpc=request.vpc,
             user_agent=request.headers.get("user-agent", ""),
+            trace=request.headers.get("x-amzn-trace-id", ""),
             endpoint=f"{request.scheme}://{request.headers.get('host', '')}",
             secure=request.scheme == "https",
             request=exchange.parameters,

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from controlplane.core.offer import Function as Offer
 from controlplane.core.operation import NoPermission, OperationSpec
 
 SERVICES = Path(__file__).parent.parent / "services"
@@ -30,6 +31,7 @@ class ServiceEntry:
     calls: tuple[str, ...]
     level: Literal["bronze", "silver", "gold"]
     operations: dict[str, OperationSpec] = field(default_factory=dict)
+    offers: dict[str, Offer] = field(default_factory=dict)
 
     def action(self, spec: OperationSpec) -> str:
         """The IAM action that an operation needs."""
@@ -71,6 +73,9 @@ def _read_entry(folder: Path) -> ServiceEntry:
     )
     for module in _operation_modules(folder):
         _collect(entry, module)
+    if (folder / "offers.py").exists():
+        module = importlib.import_module(f"{PACKAGE}.{folder.name}.offers")
+        entry.offers.update({f.__offer__: f for f in vars(module).values() if hasattr(f, "__offer__")})
     return entry
 
 

@@ -47,10 +47,14 @@ def _query(operation: Operation) -> Encoder:
     shape = operation.output_shape
     wrapper = shape.serialization.get("resultWrapper", f"{name}Result") if shape is not None else ""
     write = compiler_of(service, "query", XmlOutput).element(wrapper, shape) if shape is not None else _write_nothing
+    empty = f"<{wrapper}/>" if shape is not None else ""
 
     def encode(result: Result, request_id: str) -> HttpResponse:
         parts = [start]
-        write(parts.append, result)
+        if result:
+            write(parts.append, result)
+        else:
+            parts.append(empty)
         parts.append(f"<ResponseMetadata><RequestId>{request_id}{end}")
         return errors_output.xml_response(200, "".join(parts), {"x-amzn-RequestId": request_id})
 

@@ -17,6 +17,7 @@ from controlplane.wire.form import body_names_action, read_form
 from controlplane.wire.index import Facts, Index
 from controlplane.wire.limits import DEFAULT_LIMITS, Limits
 from controlplane.wire.paths import BadEscape, Query, parse_query, split
+from controlplane.wire.protocols import sqs_query
 from controlplane.wire.scope import CredentialScope, HostFacts, credential_scope, host_facts
 from controlplane.wire.service import Operation, Service
 
@@ -169,6 +170,9 @@ def _action_route(
     if action is None or (not candidates and request.method == "GET" and not index.by_action(action, None)):
         return None
     facts = _service_of_action(action, form.get("Version"), speaking, index)
+    if facts.name == "sqs" and sqs_query.is_misplaced(action, request):
+        service = index.load(facts.name)
+        raise _refuse(wording.unknown_operation("query", action, service), service, "query", region, action)
     route = _operation_route(index.load(facts.name), _query_protocol(facts), action, region)
     route.form = form
     return route

@@ -62,6 +62,8 @@ def unknown_operation(protocol: str, name: str | None, service: Service | None =
     if protocol in _QUERY:
         if protocol == "ec2":
             message = f"The action {short(name or '')} is not valid for this web service."
+        elif service is not None and service.name == "sqs":
+            message = f"The action {short(name or '')} is not valid for this endpoint."
         else:
             message = (
                 f"Could not find operation {short(name or '')} for version {service.api_version if service else ''}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from controlplane.state.sealing import Sealer
 
-_PLAIN, _SEALED, _WITH_KEY = b"\0", b"\1", b"\2"
+_PLAIN, _SEALED, _WITH_KEY, _SHARED = b"\0", b"\1", b"\2", b"\3"
 _PURPOSE = "sqs-message"
 
 
@@ -34,6 +34,21 @@ def pack(content: Content, message_id: str, *, sealer: Sealer | None = None, key
     if sealer is not None:
         return _SEALED + sealer.seal(_PURPOSE, plain, message_id)
     return _PLAIN + plain
+
+
+GAP = "\0"
+"""Stands in a shared body where each copy has something of its own. No message may hold this character."""
+
+
+def pack_own(own: str) -> bytes:
+    """What one copy of a shared message has of its own: nothing secret."""
+    return _SHARED + own.encode()
+
+
+def unpack_shared(blob: bytes, shared: bytes, shared_id: str, sealer: Sealer) -> Content:
+    """A copy of a shared message, whole."""
+    content = unpack(shared, shared_id, sealer)
+    return replace(content, body=content.body.replace(GAP, blob[1:].decode(), 1))
 
 
 def unpack(blob: bytes, message_id: str, sealer: Sealer, key: bytes | None = None) -> Content:

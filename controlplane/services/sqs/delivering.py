@@ -12,8 +12,7 @@ from controlplane.services.sqs.queues import Queue
 
 async def delivered(ctx: Context, queue: Queue, row: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     """A message with those attributes that the receiver asked for."""
-    key = await keys.for_receiving(ctx, queue, row["key_id"]) if row["key_id"] is not None else None
-    content = contents.unpack(row["content"], str(row["message_id"]), ctx.engine("sealing"), key)
+    content = await _content(ctx, queue, row)
     message: dict[str, Any] = {
         "MessageId": str(row["message_id"]),
         "ReceiptHandle": receipts.handle(queue.id, row["id"], row["receipt"]),
@@ -27,6 +26,14 @@ async def delivered(ctx: Context, queue: Queue, row: Any, request: Mapping[str, 
         message["MessageAttributes"] = wanted
         message["MD5OfMessageAttributes"] = digests.of_attributes(wanted)
     return message
+
+
+async def _content(ctx: Context, queue: Queue, row: Any) -> contents.Content:
+    sealer = ctx.engine("sealing")
+    if row["shared_id"] is not None:
+        return contents.unpack_shared(row["content"], row["shared"], str(row["shared_id"]), sealer)
+    key = await keys.for_receiving(ctx, queue, row["key_id"]) if row["key_id"] is not None else None
+    return contents.unpack(row["content"], str(row["message_id"]), sealer, key)
 
 
 def _system(queue: Queue, row: Any, trace: str | None, names: Collection[str]) -> dict[str, str]:

@@ -58,7 +58,8 @@ WITH busy AS (
     first_received_at = coalesce(first_received_at, $2), receipt = receipt + 1
   FROM picked WHERE m.id = picked.id RETURNING m.*, picked.due, picked.head
 )
-SELECT * FROM taken ORDER BY due, head, id
+SELECT taken.*, s.content AS shared FROM taken
+LEFT JOIN sqs_shared_contents s ON s.id = shared_id ORDER BY due, head, taken.id
 """
 _DELETE = """
 DELETE FROM sqs_messages WHERE id = $1 AND queue_id = $2 AND receipt = $3 AND visible_at > $4 RETURNING id

@@ -31,8 +31,9 @@ async def for_sending(ctx: Context, queue: Queue) -> tuple[int, bytes] | None:
         "GenerateDataKey",
         {"KeyId": master, "KeySpec": "AES_256", "EncryptionContext": _context(queue)},
     )
-    # Committed by itself: a message must never be on disk without its key.
-    rows = await ctx.db.alone(_INSERT, queue.id, made["CiphertextBlob"])
+    # Committed by itself: a message must never be on disk without its key, which is kept here beyond this request.
+    async with ctx.engine("database").unit() as db:
+        rows = await db.alone(_INSERT, queue.id, made["CiphertextBlob"])
     kept = time.monotonic() + _reuse(queue), rows[0]["id"], made["Plaintext"]
     _keep(_made, name, kept)
     return kept[1], kept[2]

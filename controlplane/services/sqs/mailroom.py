@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,8 @@ WITH picked AS (
     first_received_at = coalesce(first_received_at, $2), receipt = receipt + 1
   FROM picked WHERE m.id = picked.id RETURNING m.*, picked.due
 )
-SELECT * FROM taken ORDER BY due, id
+SELECT taken.*, s.content AS shared FROM taken
+LEFT JOIN sqs_shared_contents s ON s.id = shared_id ORDER BY due, taken.id
 """
 _NEXT = "SELECT min(visible_at) FROM sqs_messages WHERE queue_id = $1 AND visible_at > $2"
 _DELETE = """
@@ -54,9 +55,11 @@ DELETE FROM sqs_messages m USING unnest($1::bigint[], $2::bigint[]) AS named (qu
 WHERE m.id = named.id AND m.queue_id = named.queue_id
 """
 _HIDE = """
-UPDATE sqs_messages m SET visible_at = $3 + named.hidden FROM unnest($1::bigint[], $2::bigint[], $4::bigint[])
-  AS named (queue_id, id, hidden)
-WHERE m.id = named.id AND m.queue_id = named.queue_id AND m.visible_at > $3 AND m.received > 0 RETURNING m.id
+UPDATE sqs_messages m SET visible_at = $3 + named.hidden, receipt = m.receipt + (named.hidden = 0)::int
+FROM unnest($1::bigint[], $2::bigint[], $4::bigint[], $5::int[])
+  AS named (queue_id, id, hidden, receipt)
+WHERE m.id = named.id AND m.queue_id = named.queue_id AND m.received > 0
+AND (m.visible_at > $3 OR m.receipt = named.receipt) RETURNING m.id
 """
 _THERE = "SELECT id FROM sqs_messages WHERE id = ANY($1)"
 _PURGE = """
@@ -161,9 +164,12 @@ class Mailroom:
             raise _refused(named, "The receipt handle has expired.")
 
     async def hide(self, named: Named) -> None:
-        """Set when a message in flight becomes visible again. Raises MessageNotInflight, InvalidParameterValue."""
+        """Set when a message becomes visible again that is in flight, or was not received by anybody since.
+
+        Raises MessageNotInflight, InvalidParameterValue.
+        """
         async with self._database.unit() as db:
-            rows = await db.alone(_HIDE, [named.queue_id], [named.id], now(), [named.hidden])
+            rows = await db.alone(_HIDE, [named.queue_id], [named.id], now(), [named.hidden], [named.receipt])
             there = rows or await db.fetch(_THERE, [named.id])
         if named.hidden < _SOON:
             self._bells.ring(_bell(named.queue_id))
@@ -179,9 +185,10 @@ class Mailroom:
             while last is not None and await db.alone(_PURGE, queue_id, last):
                 pass
 
-    def ring(self, queue_id: int) -> None:
-        """Wake who waits for a queue's messages."""
-        self._bells.ring(_bell(queue_id))
+    def ring_all(self, queue_ids: Collection[int]) -> None:
+        """Wake who waits for messages of queues."""
+        for queue_id in queue_ids:
+            self._bells.ring(_bell(queue_id))
 
     async def _until_next(self, queue_id: int) -> int:
         """Milliseconds until the next hidden message becomes visible."""
@@ -192,31 +199,15 @@ class Mailroom:
 
     async def _insert(self, messages: Sequence[Outgoing]) -> list[None]:
         async with self._database.unit() as db:
-            for part in _parts(messages):
-                await db.alone(
-                    _INSERT,
-                    [m.queue_id for m in part],
-                    [m.message_id for m in part],
-                    [m.content for m in part],
-                    [m.key_id for m in part],
-                    [m.sender_id for m in part],
-                    [m.sent_at for m in part],
-                    [m.visible_at for m in part],
-                    [m.expires_at for m in part],
-                    [m.group_id for m in part],
-                )
-        self._ring_all(messages)
+            await insert_all(db.alone, messages)
+        self.ring_all({message.queue_id for message in messages})
         return [None] * len(messages)
 
     async def _insert_in_order(self, messages: Sequence[Outgoing]) -> list[fifo.Accepted]:
         async with self._database.unit() as db:
             accepted = await fifo.insert(db, messages, now())
-        self._ring_all(messages)
+        self.ring_all({message.queue_id for message in messages})
         return accepted
-
-    def _ring_all(self, messages: Sequence[Outgoing]) -> None:
-        for queue_id in {message.queue_id for message in messages}:
-            self._bells.ring(_bell(queue_id))
 
     async def _take(self, takes: Sequence[Take]) -> list[list[Any]]:
         """Takes of one kind share a statement; the first in line is served first."""
@@ -256,6 +247,23 @@ class Mailroom:
         async with self._database.unit() as db:
             await db.alone(_DELETE, [n.queue_id for n in named], [n.id for n in named])
         return [None] * len(named)
+
+
+async def insert_all(run: Callable[..., Awaitable[Any]], messages: Sequence[Outgoing]) -> None:
+    """Put messages into standard queues. `run` is a unit's `alone`, or its `fetch` where this is not its only write."""
+    for part in _parts(messages):
+        await run(
+            _INSERT,
+            [m.queue_id for m in part],
+            [m.message_id for m in part],
+            [m.content for m in part],
+            [m.key_id for m in part],
+            [m.sender_id for m in part],
+            [m.sent_at for m in part],
+            [m.visible_at for m in part],
+            [m.expires_at for m in part],
+            [m.group_id for m in part],
+        )
 
 
 def _refused(named: Named, reason: str) -> InvalidParameterValue:

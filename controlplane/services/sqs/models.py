@@ -65,6 +65,7 @@ class Message(Base):
         Index("ix_sqs_messages_due", "queue_id", "visible_at", "id"),
         Index("ix_sqs_messages_group", "queue_id", "group_id", "id", postgresql_where=text("group_id IS NOT NULL")),
         Index("ix_sqs_messages_expiry", "expires_at", postgresql_using="brin"),
+        Index("ix_sqs_messages_shared", "shared_id", postgresql_where=text("shared_id IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -82,6 +83,17 @@ class Message(Base):
     group_id: Mapped[str | None] = mapped_column(Text)
     deduplication_id: Mapped[str | None] = mapped_column(Text)
     source_arn: Mapped[str | None] = mapped_column(Text)
+    shared_id: Mapped[Any | None] = mapped_column(Uuid)
+
+
+class SharedContent(Base):
+    """What messages have in common that were put into many queues at once; it goes when the last of them has gone."""
+
+    __tablename__ = "sqs_shared_contents"
+
+    id: Mapped[Any] = mapped_column(Uuid, primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
 class Deduplication(Base):

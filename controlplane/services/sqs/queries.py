@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controlplane.core.context import Context, Unit
 
 _QUEUE = "SELECT * FROM sqs_queues WHERE account_id = $1 AND region = $2 AND name = $3"
 _BY_ID = "SELECT * FROM sqs_queues WHERE id = $1"
+_BY_NAMES = """
+SELECT q.* FROM sqs_queues q JOIN unnest($1::text[], $2::text[], $3::text[]) AS named (account_id, region, name)
+ON (q.account_id, q.region, q.name) = (named.account_id, named.region, named.name)
+"""
 _INSERT = """
 INSERT INTO sqs_queues (account_id, region, name, fifo, attributes, tags) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT DO NOTHING RETURNING id
@@ -54,6 +58,12 @@ async def queue(db: Unit, account_id: str, region: str, name: str) -> Any:
 async def queue_by_id(db: Unit, id: int) -> Any:
     """A queue by its number, or None."""
     return await db.cached_row(_BY_ID, id)
+
+
+async def by_arns(db: Unit, parts: Sequence[tuple[str, str, str]]) -> list[Any]:
+    """Queues by account, region and name."""
+    accounts, regions, names = zip(*parts, strict=True) if parts else ((), (), ())
+    return await db.cached(_BY_NAMES, list(accounts), list(regions), list(names))
 
 
 async def insert(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,6 +48,8 @@ class Queue:
     retention: int
     largest: int
     redrive: Redrive | None
+    version: datetime
+    """When it was last set to something: its row's `modified_at`."""
 
     @property
     def arn(self) -> str:
@@ -103,6 +106,7 @@ def of_row(row: Any) -> Queue:
         retention=number["MessageRetentionPeriod"] * 1000,
         largest=number["MaximumMessageSize"],
         redrive=_redrive(redrive) if redrive else None,
+        version=row["modified_at"],
     )
 
 
@@ -112,8 +116,10 @@ def _redrive(text: str) -> Redrive:
 
 
 def url(ctx: Context, account_id: str, name: str) -> str:
-    """The address of a queue, under the name by which the caller reached us."""
-    return f"{ctx.endpoint}/{account_id}/{name}"
+    """The address of a queue, under the name by which the caller reached us; outside the default region it names its
+    region, so that queues of the same name have different ones."""
+    region = "" if ctx.region == ctx.cloud.regions[0] else f"/queue/{ctx.region}"
+    return f"{ctx.endpoint}{region}/{account_id}/{name}"
 
 
 @lru_cache(maxsize=4096)

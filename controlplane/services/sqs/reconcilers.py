@@ -19,6 +19,11 @@ _FORGET = """
 DELETE FROM sqs_deduplications WHERE (queue_id, key) IN
   (SELECT queue_id, key FROM sqs_deduplications WHERE expires_at <= $1 LIMIT $2) RETURNING true
 """
+_FREE_SHARED = """
+DELETE FROM sqs_shared_contents WHERE id IN (
+  SELECT id FROM sqs_shared_contents c WHERE created_at < to_timestamp($1::float8 / 1000) - interval '1 minute'
+  AND NOT EXISTS (SELECT FROM sqs_messages m WHERE m.shared_id = c.id) LIMIT $2) RETURNING true
+"""
 _FREE_NAMES = "DELETE FROM sqs_deleted_queues WHERE deleted_at < now() - interval '60 seconds'"
 _OLD_TASKS = "DELETE FROM sqs_move_tasks WHERE started_at < now() - interval '14 days'"
 _REMAINS = (
@@ -50,7 +55,7 @@ _PROGRESS = "UPDATE sqs_move_tasks SET moved = moved + $2, state = $3, failure =
 @reconciler("sqs.expiry", every=_TIDY_SECONDS, standing=True)
 async def expire(run: Run, key: str) -> Outcome:
     """Delete what is past its time, in portions."""
-    for sql in (_EXPIRE, _FORGET):
+    for sql in (_EXPIRE, _FORGET, _FREE_SHARED):
         while await _portion(run, sql, now(), _PORTION):
             pass
     async with run.step() as db:
@@ -91,8 +96,7 @@ async def move(run: Run, key: str) -> Outcome:
         state = "RUNNING" if not ended else "FAILED" if failure else "COMPLETED"
         await db.execute(_PROGRESS, key, len(targets), state, failure)
     room = mailroom(run.database, run.engine("bells"))
-    for target in set(targets):
-        room.ring(target)
+    room.ring_all(set(targets))
     return GONE if ended else Again(1.0 if task["rate"] else 0.0)
 
 

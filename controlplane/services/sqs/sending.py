@@ -24,6 +24,7 @@ _NUMBER = re.compile(r"[+-]?(\d{1,38}(\.\d{0,38})?|\.\d{1,38})([eE][+-]?\d{1,3})
 _ID = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}", re.ASCII)
 _MOST_ATTRIBUTES = 10
 _TRACE = "AWSTraceHeader"
+_LONGEST_TRACE = 1024
 
 
 def room_of(ctx: Context) -> Mailroom:
@@ -129,6 +130,13 @@ def _check_value(name: str, value: Mapping[str, Any]) -> None:
         )
 
 
+def check_order(queue: Queue, request: Mapping[str, Any]) -> None:
+    """Refuse a message of a batch that lacks what a FIFO queue goes by. Raises InvalidParameterValue."""
+    if not request.get("MessageGroupId"):
+        raise InvalidParameterValue("The request must contain the parameter MessageGroupId.")
+    _check_group(queue, request)
+
+
 def _check_group(queue: Queue, request: Mapping[str, Any]) -> None:
     group, deduplication = request.get("MessageGroupId"), request.get("MessageDeduplicationId")
     if queue.fifo and not group:
@@ -163,7 +171,8 @@ async def send(ctx: Context, queue: Queue, request: Mapping[str, Any]) -> dict[s
     """Put a checked message into its queue. Answers what SendMessage tells of it."""
     body, attributes = request["MessageBody"], request.get("MessageAttributes") or {}
     system = request.get("MessageSystemAttributes") or {}
-    message = await _outgoing(ctx, queue, request, Content(body, attributes, system.get(_TRACE, {}).get("StringValue")))
+    trace = system.get(_TRACE, {}).get("StringValue") or ctx.trace[:_LONGEST_TRACE] or None
+    message = await outgoing(ctx, queue, request, Content(body, attributes, trace))
     result = {"MD5OfMessageBody": digests.of_body(body)}
     if attributes:
         result["MD5OfMessageAttributes"] = digests.of_attributes(attributes)
@@ -176,7 +185,8 @@ async def send(ctx: Context, queue: Queue, request: Mapping[str, Any]) -> dict[s
     return {**result, "MessageId": str(message.message_id)}
 
 
-async def _outgoing(ctx: Context, queue: Queue, request: Mapping[str, Any], content: Content) -> Outgoing:
+async def outgoing(ctx: Context, queue: Queue, request: Mapping[str, Any], content: Content) -> Outgoing:
+    """A message of its own for a queue; of the request only group, deduplication and delay are looked at."""
     id, moment = uuid.uuid4(), now()
     key = await keys.for_sending(ctx, queue)
     sealer = ctx.engine("sealing") if queue.is_set("SqsManagedSseEnabled") else None

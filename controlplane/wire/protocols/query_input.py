@@ -77,17 +77,26 @@ class QueryInput(ShapeCompiler):
             for name, member in shape.members.items()
             for wire_name in self.member_names(name, member)
         ]
+        # A flattened list without elements cannot be told from one that was left out.
+        empty = [
+            name
+            for name in shape.required_members
+            if shape.members[name].type_name == "list" and shape.members[name].serialization.get("flattened")
+        ]
 
         def decode(node: Node, at: str) -> dict[str, Any]:
             if isinstance(node, str):
                 if node:
                     raise Malformed("Expecting a structure", name=at, value=node)
                 return {}
-            return {
+            found = {
                 name: read(node[wire_name], f"{at}.{wire_name}" if at else wire_name)
                 for wire_name, name, read in members
                 if wire_name in node
             }
+            for name in empty:
+                found.setdefault(name, [])
+            return found
 
         return decode
 

@@ -74,6 +74,7 @@ _CODES = {
 }
 
 
+_OF_NO_QUEUE = ("CreateQueue", "ListQueues")
 _NO_QUEUE = "The specified queue does not exist for this wsdl version."
 
 
@@ -81,6 +82,11 @@ def queue_url(request: HttpRequest) -> str | None:
     """The queue that a request is sent to; None when its path is not an account's id and a queue's name."""
     path = request.raw_path.decode("latin-1")
     return f"{request.scheme}://{request.headers.get('host', '')}{path}" if _QUEUE_PATH.fullmatch(path) else None
+
+
+def is_misplaced(action: str, request: HttpRequest) -> bool:
+    """Whether an action that is of no queue is sent to one's address."""
+    return action in _OF_NO_QUEUE and queue_url(request) is not None
 
 
 def query_code(shape_name: str) -> tuple[str, int] | None:

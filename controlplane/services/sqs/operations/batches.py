@@ -44,6 +44,8 @@ async def send_message_batch(ctx: Context, request: SendMessageBatchRequestTypeD
             f"Batch requests cannot be longer than {_LARGEST} bytes. You have sent {total} bytes."
         )
 
+    for entry in entries if queue.fifo else ():
+        sending.check_order(queue, entry)
     await keys.for_sending(ctx, queue)  # once, before the entries ask for it side by side
 
     async def send(entry: Mapping[str, Any]) -> dict[str, Any]:

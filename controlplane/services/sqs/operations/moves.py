@@ -94,13 +94,15 @@ async def _on_handle(ctx: Context, request: Any) -> Any:
         source = _read(request["TaskHandle"])[1]
     except InvalidParameterValue:
         return ANY
-    return [await queue_resource(ctx, source)]
+    # Of a queue that is not there nothing is told but that; the caller must be allowed to ask, at home.
+    return [await queue_resource(ctx, source)] if await of_arn(ctx, source) else ANY
 
 
 @operation("CancelMessageMoveTask", on=_on_handle)
 async def cancel_message_move_task(ctx: Context, request: CancelMessageMoveTaskRequestTypeDef) -> dict[str, Any]:
     """End a task early; what it moved stays moved. Raises ResourceNotFoundException."""
     id, source = _read(request["TaskHandle"])
+    await _existing(ctx, source)
     row = await ctx.db.fetchrow(_TASK, id)
     if row is None or row["source_arn"] != source:
         raise ResourceNotFound("Task does not exist.")
