@@ -75,14 +75,18 @@ class BoundedConnection(HttpToolsProtocol):
     """What has come of a relay's header; None once it is known that there is none, or after it."""
     relay_key: ClassVar[Callable[[str], bytes] | None] = None
     """(host) → its key; set when the application starts."""
+    counted: ClassVar[Callable[[int], None]] = staticmethod(lambda by: None)
+    """Told of each connection more (1) and less (-1)."""
 
     def connection_made(self, transport: Any) -> None:
+        type(self).counted(1)
         super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
         self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._headers_came()
         self._reads_again()
+        type(self).counted(-1)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

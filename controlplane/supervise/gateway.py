@@ -19,15 +19,16 @@ from controlplane import settings as configuration
 from controlplane.core import log
 from controlplane.gateway.connection import BoundedConnection
 from controlplane.supervise.notify import keep_alive
+from controlplane.supervise.sharing import Server, Shares
 
 _KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 2
-_BACKLOG = 2048
 
 
-async def serve(listening: socket.socket) -> None:
+async def serve(listening: socket.socket, shares: Shares) -> None:
     """Serve until a signal comes; requests in flight get a few seconds to end."""
-    server = uvicorn.Server(
+    BoundedConnection.counted = shares.change
+    server = Server(
         uvicorn.Config(
             "controlplane.app:app",
             http=BoundedConnection,
@@ -38,10 +39,11 @@ async def serve(listening: socket.socket) -> None:
             server_header=False,
             date_header=True,
             proxy_headers=False,
-            backlog=_BACKLOG,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
+        ),
+        listening,
+        shares,
     )
 
     async def report() -> None:
@@ -52,7 +54,7 @@ async def serve(listening: socket.socket) -> None:
 
     reporting = asyncio.create_task(report())
     try:
-        await server.serve(sockets=[listening])
+        await server.serve()
     finally:
         reporting.cancel()
     if not server.started:
@@ -73,7 +75,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the usual 1,024 are fewer than the connections we take
     settings = configuration.load()
     log.configure(name, settings.log_level)
-    uvloop.run(serve(socket.socket(fileno=descriptor)))
+    place = int(name.rpartition("-")[2])
+    shares = Shares(settings.run / "connections", place, settings.gateway_workers)
+    uvloop.run(serve(socket.socket(fileno=descriptor), shares))
 
 
 if __name__ == "__main__":
