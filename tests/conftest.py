@@ -22,6 +22,7 @@ from tests.cloud import Account, Cloud
 from tests.machines import Lab, make_lab
 
 SHOWN_BUGS = 5
+_LONGEST_NAME = 60
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,6 +77,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group("machines"))
             if config.getoption("--no-machines"):
                 item.add_marker(pytest.mark.skip(reason="--no-machines"))
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Long values name their tests by their beginning: every report carries the name."""
+    if isinstance(val, str | bytes) and len(val) > _LONGEST_NAME:
+        return f"{ascii(val[:_LONGEST_NAME])[:_LONGEST_NAME]}...{len(val)}"
+    return None
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -103,27 +103,34 @@ def _allow(actions: Iterable[str], **more: Any) -> dict[str, Any]:
 
 def _reading(prefix: str, levels: frozenset[str] = _READING, only: re.Pattern[str] | None = None) -> Iterator[str]:
     """The actions of a service at some access levels; `Verb*` where that covers nothing else."""
-    try:
-        actions = facts.of_service(prefix).actions.values()
-    except KeyError:
-        return
-
-    def wanted(action: facts.ActionFacts) -> bool:
-        if f"{prefix}:{action.name}" in _SECRET or action.level not in levels:
-            return False
-        return action.level == "List" or only is None or bool(only.match(action.name))
-
-    by_verb: dict[str, list[facts.ActionFacts]] = {}
-    for action in actions:
-        found = _VERB.match(action.name)
-        by_verb.setdefault(found[0] if found else action.name, []).append(action)
-    for verb, group in sorted(by_verb.items()):
-        kept = sorted(action.name for action in group if wanted(action))
-        every = [action for action in actions if action.name.startswith(verb)]
-        if len(kept) > 1 and len(kept) == len(every):
+    by_verb = _by_verb(prefix)
+    for verb, group in by_verb.items():
+        kept = [
+            name
+            for name, level in group
+            if level in levels
+            and (level == "List" or only is None or only.match(name))
+            and f"{prefix}:{name}" not in _SECRET
+        ]
+        every = sum(len(others) for other, others in by_verb.items() if other.startswith(verb))
+        if len(kept) > 1 and len(kept) == every:
             yield f"{prefix}:{verb}*"
         else:
             yield from (f"{prefix}:{name}" for name in kept)
+
+
+@lru_cache(maxsize=1024)
+def _by_verb(prefix: str) -> dict[str, list[tuple[str, str]]]:
+    """The actions of a service with their levels, in order, by the word that they begin with."""
+    try:
+        levels = facts.levels(prefix)
+    except KeyError:
+        return {}
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name, level in sorted(levels.items()):
+        verb = _VERB.match(name)
+        found.setdefault(verb[0] if verb else name, []).append((name, level))
+    return found
 
 
 def _everywhere(*kinds: tuple[frozenset[str], re.Pattern[str] | None]) -> list[list[str]]:
