@@ -18,6 +18,7 @@ _MOST_PERIODS = 48
 _CLAIM = "INSERT INTO usage_periods (period) VALUES ($1) ON CONFLICT DO NOTHING RETURNING true"
 _LAST = "SELECT max(period) FROM usage_periods"
 _FIRST = "SELECT date_trunc('hour', min(started_at)) FROM usage_spans"
+_EARLIEST = "SELECT min(started_at) FROM usage_spans WHERE account_id = ANY($1)"
 _ACCRUED = """
 SELECT {period} AS period, resource_id, metric, account_id, region,
   sum(amount * extract(epoch FROM least(coalesce(ended_at, $2), $2) - greatest(started_at, $1))) AS quantity,
@@ -87,7 +88,9 @@ async def used(db: Unit, accounts: list[str], start: datetime, end: datetime, un
     out from the spans."""
     rows = [dict(row) for row in await db.fetch(_ENTRIES, accounts, start, end, unit)]
     last = await db.fetchval(_LAST)
+    earliest = await db.fetchval(_EARLIEST, accounts)
     since = max(start, last + PERIOD) if last is not None else start
+    since = max(since, earliest) if earliest is not None else end
     now = min(end, await db.fetchval("SELECT now()"))
     step = timedelta(hours=1) if unit == "hour" else timedelta(days=1)
     while since < now:

@@ -11,6 +11,7 @@ from controlplane.core.context import Context
 from controlplane.core.operation import ANY, operation
 from controlplane.core.paging import decode_token, encode_token
 from controlplane.metering.pricing import Charge
+from controlplane.metering.spending import visible_accounts
 from controlplane.services.ce import usage
 from controlplane.services.ce.errors import DataUnavailableException, InvalidNextTokenException, ValidationException
 
@@ -122,7 +123,7 @@ async def get_dimension_values(ctx: Context, request: Any) -> dict[str, Any]:
         raise ValidationException(f"{dimension} is not a dimension that is known here.")
     found = await usage.charges(ctx, *usage.interval(request), filter=request.get("Filter"))
     values = sorted({charge.facts.get(dimension, "") for charge in found} - {""})
-    names = await usage.visible_accounts(ctx) if dimension == "LINKED_ACCOUNT" else {}
+    names = await visible_accounts(ctx.db, ctx.account_id) if dimension == "LINKED_ACCOUNT" else {}
     shown = [
         {"Value": value, "Attributes": {"description": names[value]} if value in names else {}}
         for value in values

@@ -7,21 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controlplane.core.context import Context
-from controlplane.metering import ledger, pricing
+from controlplane.metering import spending
+from controlplane.metering.expressions import BadExpression
 from controlplane.metering.pricing import Charge
-from controlplane.services.ce import expressions
 from controlplane.services.ce.errors import ValidationException
 
-_ACCOUNTS = """
-SELECT id, name, organization FROM access_accounts WHERE id = $1 OR organization ->> 'management' = $1
-"""
-_NOTHING = Charge(datetime.min, "", {}, {}, 0, "", 0)
 _LONGEST = timedelta(days=430)
-
-
-async def visible_accounts(ctx: Context) -> dict[str, str]:
-    """Names by id: the caller's account, and the members of the organization that it manages."""
-    return {row["id"]: row["name"] for row in await ctx.db.fetch(_ACCOUNTS, ctx.account_id)}
 
 
 def moment(text: str) -> datetime:
@@ -46,17 +37,12 @@ def interval(request: Any) -> tuple[datetime, datetime]:
 async def charges(
     ctx: Context, start: datetime, end: datetime, *, hourly: bool = False, filter: Any = None
 ) -> list[Charge]:
-    """The charges of a time. The free tier is counted from the beginning of the month."""
-    expressions.matches(filter, _NOTHING)  # a wrong filter is refused also where there is nothing to filter
-    names = await visible_accounts(ctx)
-    month = start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    rows = await ledger.used(ctx.db, list(names), month, end, "hour" if hourly else "day")
-    found = []
-    for charge in pricing.charges(rows, pricing.prices(ctx.cloud.price_table)):
-        charge.facts["LINKED_ACCOUNT_NAME"] = names[charge.account_id]
-        if start <= charge.period < end and expressions.matches(filter, charge):
-            found.append(charge)
-    return found
+    """The charges of a time that the caller may see. Raises ValidationException."""
+    table = ctx.cloud.price_table
+    try:
+        return await spending.charges(ctx.db, ctx.account_id, table, start, end, hourly=hourly, filter=filter)
+    except BadExpression as error:
+        raise ValidationException(str(error)) from error
 
 
 def steps(start: datetime, end: datetime, granularity: str) -> list[tuple[datetime, datetime]]:

@@ -1,4 +1,4 @@
-"""Filters of Cost Explorer: expressions over dimensions and tags."""
+"""Filters of Cost Explorer and Budgets: expressions over dimensions and tags."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from controlplane.metering.pricing import Charge
-from controlplane.services.ce.errors import ValidationException
 
 _DEEPEST = 10
 
 
+class BadExpression(ValueError):
+    """A filter that means nothing; its text is for the caller."""
+
+
 def matches(expression: Mapping[str, Any] | None, charge: Charge, depth: int = 0) -> bool:
-    """Whether a charge passes a filter; none lets all pass. Raises ValidationException."""
+    """Whether a charge passes a filter; none lets all pass. Raises BadExpression."""
     if not expression:
         return True
     if depth > _DEEPEST or len(expression) != 1:
-        raise ValidationException(
-            "Expression should contain only one of [And, Or, Not, Dimensions, Tags, CostCategories]"
-        )
+        raise BadExpression("Expression should contain only one of [And, Or, Not, Dimensions, Tags, CostCategories]")
     ((kind, content),) = expression.items()
     if kind in ("And", "Or"):
         if len(content) < 2:
-            raise ValidationException(f"{kind} expressions need at least two operands.")
+            raise BadExpression(f"{kind} expressions need at least two operands.")
         found = [matches(item, charge, depth + 1) for item in content]
         return all(found) if kind == "And" else any(found)
     if kind == "Not":
@@ -31,7 +32,7 @@ def matches(expression: Mapping[str, Any] | None, charge: Charge, depth: int = 0
         return _compare(charge.facts.get(content["Key"]), content)
     if kind == "Tags":
         return _compare(charge.tags.get(content.get("Key", "")), content)
-    raise ValidationException(f"{kind} are not supported in filters.")
+    raise BadExpression(f"{kind} are not supported in filters.")
 
 
 def _compare(value: str | None, content: Mapping[str, Any]) -> bool:
