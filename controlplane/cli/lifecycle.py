@@ -18,6 +18,7 @@ from controlplane.supervise import control, source
 from controlplane.supervise.logfiles import LogFile
 
 START_SECONDS = 120.0
+"""So long nothing may move on the way to ready."""
 TRIES = 8
 
 
@@ -105,11 +106,11 @@ def _progress() -> Progress:
 
 def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes] | None) -> None:
     """Follow the start on the control socket. Raises Failure with the reason when it does not become ready."""
-    began = time.monotonic()
-    deadline = began + START_SECONDS
+    began = moved = time.monotonic()
+    waiting = ""
     with _progress() as progress:
         task = progress.add_task("starting", total=None)
-        while time.monotonic() < deadline:
+        while time.monotonic() < moved + START_SECONDS:
             if process is not None and process.poll() is not None:
                 raise Failure(" ".join(LogFile(settings.logs, "supervisor", settings.log_bytes).tail(1)))
             status = status_of(settings)
@@ -118,9 +119,11 @@ def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes] | Non
                 return
             if (broken := _given_up(status)) is not None:
                 raise Failure(f"{broken['name']} does not start: {broken['reason']}")
-            progress.update(task, description=_summary(status))
+            if (summary := _summary(status)) != waiting:
+                waiting, moved = summary, time.monotonic()
+            progress.update(task, description=waiting)
             time.sleep(0.05)
-    raise Failure(f"not ready after {START_SECONDS:.0f} s: {_summary(status)}. See `celaje status` and `celaje logs`.")
+    raise Failure(f"no progress for {START_SECONDS:.0f} s: {waiting}. See `celaje status` and `celaje logs`.")
 
 
 def _given_up(status: dict[str, Any] | None) -> dict[str, Any] | None:
