@@ -57,6 +57,16 @@ class Settings(BaseSettings):
         description="Names under which clients reach this cloud, such as `cloud.example`: `bucket.cloud.example` then "
         "addresses a bucket. A name in `listen` counts as one.",
     )
+    new_buckets: Literal["private", "open"] = Field(
+        default="private",
+        description="How new S3 buckets begin: `private` as at AWS since April 2023, without access control lists and "
+        "with all public access blocked; `open` as before, with lists and without a block.",
+    )
+    blob_tiers: dict[str, Path] = Field(
+        default={},
+        description="Folders, on disks of their own, for objects of a storage class, such as "
+        '`{"STANDARD_IA": "/mnt/slow"}`. All others lie in the home folder.',
+    )
     access_log: bool = Field(
         default=False,
         description="Log a line for every request: who called what, how it ended and how long it took.",

@@ -72,10 +72,11 @@ class Authorizer:
         caller = caller_of(principal)
         values = RequestContext(ctx, tags, await self._principals.organization(principal.account_id))
         for resource in resources:
+            asked = resource.action or action
             owner = _owner(ctx, resource)
             organization = await self._principals.organization(owner)
-            target = _target(action, resource, owner, organization)
-            question = Question(caller, action, target, ResourceContext(values, resource, action, owner, organization))
+            target = _target(asked, resource, owner, organization)
+            question = Question(caller, asked, target, ResourceContext(values, resource, asked, owner, organization))
             self._decide(ctx, question, policies)
 
     async def pass_role(self, ctx: Context, role_arn: str, service: str) -> None:

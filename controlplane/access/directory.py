@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
@@ -11,11 +12,19 @@ from controlplane.access.policy.parse import compile_policy
 from controlplane.access.policy.principals import Caller, PrincipalKind
 from controlplane.access.sessions import TemporaryCredentials, issue_for_role, starting
 from controlplane.core.arn import Arn
+from controlplane.core.context import Unit
 from controlplane.state.sealing import Sealer
 
 ASSUME_ROLE = "sts:AssumeRole"
 
 _ACCOUNT = re.compile(r"\d{12}")
+_CANONICAL = "canonical user of "
+_ACCOUNT_BY_ID = "SELECT id, name, email FROM access_accounts WHERE id = $1"
+_ACCOUNT_BY_CANONICAL = """
+SELECT id, name, email FROM access_accounts
+WHERE encode(sha256(convert_to($2 || id, 'UTF8')), 'hex') = $1 AND closed_at IS NULL
+"""
+_ACCOUNT_BY_EMAIL = "SELECT id, name, email FROM access_accounts WHERE lower(email) = lower($1) AND closed_at IS NULL"
 _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com")
 
 
@@ -88,3 +97,23 @@ async def principal_exists(db: queries.Reader, kind: str, name: str) -> bool:
         return False
     row = await queries.named(db, arn.account, sort, rest.rpartition("/")[2])
     return row is not None and name == f"arn:aws:iam::{arn.account}:{sort}{row['path']}{row['name']}"
+
+
+def canonical_user(account_id: str) -> str:
+    """The id under which S3's access control lists know an account: 64 hexadecimal digits."""
+    return hashlib.sha256(f"{_CANONICAL}{account_id}".encode()).hexdigest()
+
+
+async def account(db: Unit, account_id: str) -> Any:
+    """An account's `id`, `name` and `email`, closed or not; None if there is none."""
+    return await db.cached_row(_ACCOUNT_BY_ID, account_id)
+
+
+async def account_of_canonical_user(db: Unit, id: str) -> Any:
+    """The account behind the id of an access control list; None if there is none."""
+    return await db.cached_row(_ACCOUNT_BY_CANONICAL, id, _CANONICAL)
+
+
+async def account_of_email(db: Unit, email: str) -> Any:
+    """The account whose root user has an address; None if there is none."""
+    return await db.cached_row(_ACCOUNT_BY_EMAIL, email)

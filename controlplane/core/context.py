@@ -43,6 +43,7 @@ class Cloud:
     public_range: IPv4Network
     quota_auto_approve: float = 0.0
     price_table: Path | None = None
+    new_buckets: str = "private"
 
 
 class Runtime(Protocol):
@@ -84,6 +85,12 @@ class Context:
     endpoint: str = ""
     secure: bool = False
     request: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the HTTP request, in lower case: for what the models leave out (`origin`). Empty for calls of services."""
+    answer_headers: dict[str, str] = field(default_factory=dict)
+    """Added to the answer, be it a result or an error."""
+    answer_status: int | None = None
+    """Of a result, where it is not the model's (206 for a part of an object)."""
     facts: dict[str, Any] = field(default_factory=dict)
     resources: Sequence[Resource] = ()
     """What permission was asked for, with the rows that were read for asking."""
@@ -119,6 +126,8 @@ class Context:
             source_ip=name,
             user_agent=name,
             request={},
+            headers={},
+            answer_headers={},
             facts={"aws:SourceArn": source_arn, "aws:SourceAccount": owner},
             resources=(),
         )

@@ -17,13 +17,15 @@ Implementation = Callable[[Context, Any], Awaitable[Any]]
 class Resource:
     """What the policy engine is asked about: an ARN (or `*`), the tags and resource policy it has now, and condition
     values that only the service knows (such as `ec2:InstanceType`). `row` is what was read for this; an operation that
-    only reads finds it in `ctx.resources` and need not read it again."""
+    only reads finds it in `ctx.resources` and need not read it again. `action` is asked about where it is not the
+    operation's (GetObject of a version needs `s3:GetObjectVersion`)."""
 
     arn: str
     tags: Mapping[str, str] = field(default_factory=dict)
     policy: Mapping[str, Any] | None = None
     conditions: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     row: Any = None
+    action: str | None = None
 
 
 Answer = str | Resource | Sequence[str | Resource]

@@ -6,6 +6,7 @@ from typing import Any
 
 from controlplane.access.attempts import Attempts
 from controlplane.access.authorize import Authorizer
+from controlplane.access.forms import Forms
 from controlplane.access.principals import Principals
 from controlplane.access.recorder import Recorder
 from controlplane.access.trail.recorder import Trail
@@ -31,13 +32,18 @@ class Assembly:
         self.trail = Trail(database)
         self.authorizer = Authorizer(self.principals, self.sealer, self.recorder)
         self.cloud = Cloud(
-            settings.regions, settings.public_range, settings.quota_auto_approve, settings.home / "prices.toml"
+            settings.regions,
+            settings.public_range,
+            settings.quota_auto_approve,
+            settings.home / "prices.toml",
+            settings.new_buckets,
         )
-        self.blobs = FileBlobs(settings.blobs)
+        self.blobs = FileBlobs(settings.blobs, settings.blob_tiers)
         self.registry = Registry.scan()
         self.engines: dict[str, Any] = {
             "blobs": self.blobs,
             "sealing": self.sealer,
+            "forms": Forms(self.principals, self.sealer),
             "attempts": Attempts(database),
             "database": database,
         }

@@ -82,6 +82,8 @@ class Dispatcher:
             model=entry.model,
             operation=operation,
             request=request,
+            headers={},
+            answer_headers={},
             facts=self._facts(ctx, entry),
             resources=(),
         )

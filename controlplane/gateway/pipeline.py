@@ -54,6 +54,10 @@ class Pipeline:
                 exchange.spans[name] = time.perf_counter() - started
         note_exchange(self._trail, exchange)
         assert exchange.response is not None
+        if exchange.context is not None:
+            exchange.response.headers.update(exchange.context.answer_headers)
+            if exchange.error is None and exchange.context.answer_status is not None:
+                exchange.response.status = exchange.context.answer_status
         return exchange.response
 
     async def find(self, exchange: Exchange) -> None:
@@ -129,4 +133,5 @@ class Pipeline:
             endpoint=f"{request.scheme}://{request.headers.get('host', '')}",
             secure=request.scheme == "https",
             request=exchange.parameters,
+            headers=request.headers,
         )

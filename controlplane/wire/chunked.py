@@ -9,9 +9,9 @@ import hmac
 import re
 from collections.abc import AsyncIterator, Mapping
 
+from controlplane.core.checksums import ALGORITHMS, text
 from controlplane.core.errors import AwsError
 from controlplane.core.http import ChunkVerifier
-from controlplane.wire.checksums import ALGORITHMS, text
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 SIGNED_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
@@ -88,6 +88,8 @@ class ChunkedBody:
         self._pieces = self._read()
         self._left = _declared_length(headers)
         self._checksums = {name: ALGORITHMS[name]() for name in _announced(headers)}
+        self.announced = frozenset(self._checksums)
+        """Algorithms of the checksums in the trailer."""
         self.length = self._left
         """Bytes of data, as declared by the request."""
 

@@ -40,7 +40,12 @@ GIVEN: dict[tuple[str, str], dict[str, Any]] = {
 
 # What would take the attacker out of the place that it attacks from.
 LEAVING = {("organizations", "LeaveOrganization"), ("organizations", "DeleteOrganization")}
-UNSPOKEN = {("rolesanywhere", "CreateSession")}
+UNSPOKEN = {
+    ("rolesanywhere", "CreateSession"),
+    ("s3", "PostObject"),
+    ("s3", "PreflightBucket"),
+    ("s3", "PreflightObject"),
+}
 """What boto3 has no method for."""
 NAMELESS = {"ce"}
 """Services whose requests name nothing that an account has."""
@@ -69,6 +74,9 @@ def test_denied_without_permission(nobody: Account, service: str, model: str, op
 def test_only_few_operations_need_no_permission() -> None:
     assert {(service, operation) for service, _, operation, free in OPERATIONS if free} == {
         ("rolesanywhere", "CreateSession"),
+        ("s3", "PostObject"),  # the form's policy is signed, and its signer asked about
+        ("s3", "PreflightBucket"),
+        ("s3", "PreflightObject"),
         ("sts", "AssumeRoleWithSAML"),
         ("sts", "AssumeRoleWithWebIdentity"),
         ("sts", "GetCallerIdentity"),

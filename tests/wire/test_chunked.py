@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 import pytest
 from botocore.httpchecksum import AwsChunkedWrapper, Crc32Checksum
 
+from controlplane.core.checksums import ALGORITHMS
 from controlplane.core.errors import AwsError
-from controlplane.wire.checksums import ALGORITHMS
 from controlplane.wire.chunked import SIGNED, SIGNED_TRAILER, UNSIGNED_TRAILER, ChunkedBody, is_chunked
 
 DATA = bytes(range(256)) * 300

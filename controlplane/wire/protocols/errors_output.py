@@ -27,6 +27,7 @@ _NAMESPACES = {
 }
 # Lambda's errors say whose fault they are.
 _FAULT = "Type"
+_NOT_MODIFIED = 304
 
 
 def status_of(error: AwsError, shape: Any) -> int:
@@ -113,6 +114,8 @@ def rest_xml_error(service: Service, error: AwsError, request_id: str) -> HttpRe
     code = shape.error_code if shape is not None else error.code
     status = status_of(error, shape)
     parts = [f"<Code>{escape(code)}</Code><Message>{escape(error.message)}</Message>"]
+    if status == _NOT_MODIFIED:
+        return HttpResponse(status, {"x-amz-request-id": request_id})
     if service.name == "s3":
         known = {name: value for name, value in error.members.items() if isinstance(value, str | int)}
         parts += [f"<{name}>{escape(str(value))}</{name}>" for name, value in known.items()]

@@ -1,0 +1,66 @@
+"""Who signed an HTML form that uploads to S3: the signature is over the form's policy, in its fields."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+
+from controlplane.access import keys, sessions, sigv4
+from controlplane.access.dialects import Dialect, Refusal, refusal
+from controlplane.access.principals import Credential, Principals
+from controlplane.core.principal import ANONYMOUS, Principal
+from controlplane.state.sealing import Sealer, SealError
+
+_CREDENTIAL = re.compile(r"([\w.-]{1,128})/(\d{8})/([a-z0-9-]{1,64})/(s3)/(aws4_request)", re.ASCII)
+
+
+class Forms:
+    """Checks forms' signatures, of version 4 and of version 2."""
+
+    def __init__(self, principals: Principals, sealer: Sealer) -> None:
+        self._principals = principals
+        self._sealer = sealer
+
+    async def authenticate(self, fields: Mapping[str, str]) -> Principal:
+        """The signer of a form, by its fields in lower case; ANONYMOUS without a policy. Raises AwsError."""
+        policy = fields.get("policy")
+        if policy is None:
+            return ANONYMOUS
+        if "x-amz-signature" in fields:
+            return await self._version_4(fields, policy)
+        credential = await self._credential(fields.get("awsaccesskeyid", ""), fields.get("x-amz-security-token"))
+        digest = hmac.digest(credential.secret.encode(), policy.encode(), hashlib.sha1)
+        if not sigv4.equal(b64encode(digest).decode(), fields.get("signature", "")):
+            raise refusal(Dialect.S3, Refusal.MISMATCH)
+        return credential.principal
+
+    async def _version_4(self, fields: Mapping[str, str], policy: str) -> Principal:
+        parts = _CREDENTIAL.fullmatch(fields.get("x-amz-credential", ""))
+        if fields.get("x-amz-algorithm") != sigv4.ALGORITHM or parts is None:
+            raise refusal(Dialect.S3, Refusal.UNREADABLE, "The form's credential or algorithm is malformed.")
+        credential = await self._credential(parts[1], fields.get("x-amz-security-token"))
+        key = credential.signing_key(parts[2], parts[3], parts[4])
+        expected = hmac.digest(key, policy.encode(), "sha256").hex()
+        if not sigv4.equal(expected, fields["x-amz-signature"]):
+            raise refusal(Dialect.S3, Refusal.MISMATCH)
+        return credential.principal
+
+    async def _credential(self, access_key_id: str, token: str | None) -> Credential:
+        if token is not None:
+            try:
+                principal = sessions.open_token(self._sealer, access_key_id, token)
+            except SealError as error:
+                raise refusal(Dialect.S3, Refusal.BAD_TOKEN) from error
+            if sessions.is_expired(principal, time.time()):
+                raise refusal(Dialect.S3, Refusal.EXPIRED_TOKEN)
+            if await self._principals.is_closed(principal.account_id):
+                raise refusal(Dialect.S3, Refusal.UNKNOWN_KEY)
+            return Credential(principal, sessions.secret_of(self._sealer, access_key_id))
+        found = None if access_key_id.startswith(keys.TEMPORARY) else await self._principals.credential(access_key_id)
+        if found is None:
+            raise refusal(Dialect.S3, Refusal.UNKNOWN_KEY)
+        return found

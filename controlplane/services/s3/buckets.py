@@ -1,0 +1,179 @@
+"""The bucket that a request names, and what the policy engine is asked about it and about what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from controlplane.core.context import Context
+from controlplane.core.operation import Resource
+from controlplane.core.tags import to_dict
+from controlplane.services.s3 import cors, grants, publicity
+from controlplane.services.s3.errors import AccessDenied, NoSuchBucket
+
+_BUCKET = "SELECT * FROM s3_buckets WHERE name = $1"
+ENFORCED, PREFERRED, WRITER = "BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"
+_CONDITIONS = {
+    "ACL": "s3:x-amz-acl",
+    "CopySource": "s3:x-amz-copy-source",
+    "Delimiter": "s3:delimiter",
+    "GrantFullControl": "s3:x-amz-grant-full-control",
+    "GrantRead": "s3:x-amz-grant-read",
+    "GrantReadACP": "s3:x-amz-grant-read-acp",
+    "GrantWrite": "s3:x-amz-grant-write",
+    "GrantWriteACP": "s3:x-amz-grant-write-acp",
+    "IfMatch": "s3:if-match",
+    "IfNoneMatch": "s3:if-none-match",
+    "MaxKeys": "s3:max-keys",
+    "MetadataDirective": "s3:x-amz-metadata-directive",
+    "ObjectLockLegalHoldStatus": "s3:object-lock-legal-hold",
+    "ObjectLockMode": "s3:object-lock-mode",
+    "ObjectOwnership": "s3:x-amz-object-ownership",
+    "Prefix": "s3:prefix",
+    "SSECustomerAlgorithm": "s3:x-amz-server-side-encryption-customer-algorithm",
+    "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "ServerSideEncryption": "s3:x-amz-server-side-encryption",
+    "StorageClass": "s3:x-amz-storage-class",
+    "VersionId": "s3:versionid",
+    "WebsiteRedirectLocation": "s3:x-amz-website-redirect-location",
+}
+
+Answer = Callable[[Context, Any], Awaitable[list[Resource]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket as its row says."""
+
+    id: int
+    account_id: str
+    region: str
+    name: str
+    versioning: str | None
+    settings: Mapping[str, Any]
+    tags: Mapping[str, str]
+    created_at: datetime
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:s3:::{self.name}"
+
+    @property
+    def ownership(self) -> str:
+        """Who owns what others write; without the setting it is the writer, as before there was one."""
+        return str(self.settings.get("ownership", WRITER))
+
+    @property
+    def grants(self) -> list[grants.Grant]:
+        """The access control list."""
+        found: list[grants.Grant] = self.settings.get("acl") or grants.default(self.account_id)
+        return found
+
+    def blocks(self, what: str) -> bool:
+        """Whether the public access block says so (`IgnorePublicAcls`)."""
+        return bool(self.settings.get("public_access_block", {}).get(what))
+
+    def policy(self, *more: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The bucket's policy, with the grants of its list and further statements."""
+        document = self.settings.get("policy")
+        own = self.settings.get("acl")
+        statements: list[Any] = list(more)
+        if own and self.ownership != ENFORCED:
+            public = not self.blocks("IgnorePublicAcls")
+            statements += grants.of_bucket(own, self.account_id, self.arn, public=public)
+        if document is None and not statements:
+            return None
+        given = document["Statement"] if document else []
+        statements += given if isinstance(given, list) else [given]
+        return {"Version": (document or {}).get("Version", "2012-10-17"), "Statement": statements}
+
+
+def of_row(row: Any) -> Bucket:
+    """The bucket of a row of `s3_buckets`."""
+    return Bucket(
+        row["id"],
+        row["account_id"],
+        row["region"],
+        row["name"],
+        row["versioning"],
+        row["settings"],
+        row["tags"],
+        row["created_at"],
+    )
+
+
+async def find(ctx: Context, name: str) -> Bucket | None:
+    """A bucket by its name; None if there is none."""
+    row = await ctx.db.cached_row(_BUCKET, name)
+    return of_row(row) if row is not None else None
+
+
+def conditions(request: Mapping[str, Any], bucket: Bucket | None, account_id: str) -> dict[str, Any]:
+    """The condition values that S3 knows of a request."""
+    found: dict[str, Any] = {"aws:ResourceAccount": bucket.account_id if bucket else account_id}
+    for name, value in request.items():
+        if name in _CONDITIONS and value is not None:
+            found[_CONDITIONS[name]] = str(value)
+    return found
+
+
+async def named(ctx: Context, request: Mapping[str, Any], member: str = "Bucket") -> Bucket | None:
+    """The request's bucket; the answer says what browsers are to know of it. Raises AccessDenied, NoSuchBucket."""
+    bucket = await find(ctx, request[member])
+    if bucket is None:
+        if ctx.principal.kind == "anonymous":
+            raise NoSuchBucket(BucketName=request[member])
+        return None
+    expected = request.get("ExpectedBucketOwner")
+    if expected and expected != bucket.account_id:
+        raise AccessDenied
+    if "origin" in ctx.headers:
+        cors.answer(ctx, bucket.settings.get("cors"))
+    return bucket
+
+
+def on_bucket_for(action: str | None) -> Answer:
+    """The request's bucket, for an action that is not the operation's."""
+
+    async def resources(ctx: Context, request: Any) -> list[Resource]:
+        return [resource(ctx, request, await named(ctx, request), action)]
+
+    return resources
+
+
+on_bucket = on_bucket_for(None)
+
+
+def resource(ctx: Context, request: Mapping[str, Any], bucket: Bucket | None, action: str | None = None) -> Resource:
+    """What the policy engine is asked about a bucket."""
+    values = conditions(request, bucket, ctx.account_id)
+    if bucket is None:
+        return Resource(f"arn:aws:s3:::{request['Bucket']}", conditions=values, action=action)
+    return Resource(bucket.arn, bucket.tags, visible(ctx, bucket, bucket.policy()), values, bucket, action)
+
+
+def visible(ctx: Context, bucket: Bucket, policy: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A policy, unless it is public, strangers call and the bucket restricts public policies to its own account."""
+    if policy is None or not bucket.blocks("RestrictPublicBuckets"):
+        return policy
+    if ctx.principal.kind == "service" or ctx.principal.account_id == bucket.account_id:
+        return policy
+    if not publicity.is_public(policy):
+        return policy
+    return {**policy, "Statement": [item for item in policy["Statement"] if item.get("Effect") == "Deny"]}
+
+
+def the_bucket(ctx: Context) -> Bucket:
+    """The bucket that permission was asked for. Raises NoSuchBucket."""
+    bucket = ctx.resources[0].row
+    if bucket is None:
+        raise NoSuchBucket(BucketName=ctx.request["Bucket"])
+    found: Bucket = bucket
+    return found
+
+
+def tag_set(tagging: Mapping[str, Any] | None) -> dict[str, str]:
+    """A Tagging document as a dictionary."""
+    return to_dict((tagging or {}).get("TagSet"))

@@ -1,0 +1,46 @@
+"""Conditional requests: RFC 9110's order, and S3's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from controlplane.services.s3.errors import NotModified, PreconditionFailed
+
+
+def check_read(request: Mapping[str, Any], etag: str, modified_at: datetime) -> None:
+    """Whether a read may go on. Raises PreconditionFailed, NotModified."""
+    modified = modified_at.replace(microsecond=0)
+    match, none_match = request.get("IfMatch"), request.get("IfNoneMatch")
+    since, unmodified = request.get("IfModifiedSince"), request.get("IfUnmodifiedSince")
+    if match is not None:
+        if not matches(match, etag):
+            raise PreconditionFailed(Condition="If-Match")
+    elif unmodified is not None and modified > unmodified:
+        raise PreconditionFailed(Condition="If-Unmodified-Since")
+    if none_match is not None:
+        if matches(none_match, etag):
+            raise NotModified(Condition="If-None-Match")
+    elif since is not None and modified <= since:
+        raise NotModified(Condition="If-Modified-Since")
+
+
+def check_copy(request: Mapping[str, Any], etag: str, modified_at: datetime) -> None:
+    """Whether a copy's source is what it must be. Raises PreconditionFailed."""
+    asked = {
+        name: request.get(f"CopySource{name}")
+        for name in ("IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince")
+    }
+    try:
+        check_read(asked, etag, modified_at)
+    except NotModified as error:
+        raise PreconditionFailed(Condition=f"x-amz-copy-source-{error.members['Condition']}") from error
+    except PreconditionFailed as error:
+        raise PreconditionFailed(Condition=f"x-amz-copy-source-{error.members['Condition']}") from error
+
+
+def matches(tags: str, etag: str) -> bool:
+    """Whether one of a header's entity tags is this one; `*` is any."""
+    given = [tag.strip().removeprefix("W/").strip('"') for tag in tags.split(",")]
+    return "*" in given or etag in given

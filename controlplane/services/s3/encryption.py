@@ -1,0 +1,196 @@
+"""Under which master key an object lies: the cloud's own (SSE-S3), one of KMS, or the customer's (SSE-C)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from controlplane.core.context import Context
+from controlplane.services.s3.buckets import Bucket
+from controlplane.services.s3.errors import AccessDenied, InvalidArgument, InvalidRequest
+
+PURPOSE = "s3-objects"
+S3, KMS, DSSE, CUSTOMER = "AES256", "aws:kms", "aws:kms:dsse", "C"
+_KEY_BYTES = 32
+_SECURE = "Requests specifying Server Side Encryption with Customer provided keys must provide "
+
+
+@dataclass(frozen=True, slots=True)
+class Master:
+    """A master key, and what must be kept to find it again; nothing of `facts` is secret."""
+
+    key: bytes
+    facts: dict[str, Any]
+
+
+async def for_writing(ctx: Context, bucket: Bucket, request: Mapping[str, Any], arn: str) -> Master:
+    """The master key that a request or its bucket's settings ask for. Raises InvalidArgument, InvalidRequest."""
+    customers = customer_key(request)
+    kind = request.get("ServerSideEncryption")
+    if customers is not None:
+        if kind:
+            raise InvalidArgument(
+                "Server Side Encryption with Customer provided key is incompatible with the encryption method "
+                "specified",
+                ArgumentName="x-amz-server-side-encryption", ArgumentValue=kind,
+            )  # fmt: skip
+        return Master(customers, {"kind": CUSTOMER, "md5": _md5(customers)})
+    rule = bucket.settings.get("encryption") or {}
+    default = rule.get("ApplyServerSideEncryptionByDefault") or {}
+    if kind and kind not in (S3, KMS, DSSE):
+        raise InvalidArgument(
+            "The encryption method specified is not supported",
+            ArgumentName="x-amz-server-side-encryption", ArgumentValue=kind,
+        )  # fmt: skip
+    asked = request.get("SSEKMSKeyId")
+    if asked is not None and kind not in (KMS, DSSE):
+        raise InvalidArgument(
+            "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : "
+            "aws:kms",
+            ArgumentName="x-amz-server-side-encryption",
+        )
+    if not kind:
+        kind, asked = default.get("SSEAlgorithm") or S3, default.get("KMSMasterKeyID")
+    if kind == S3:
+        return Master(own_key(ctx), {"kind": S3})
+    bucket_key = request.get("BucketKeyEnabled")
+    by_bucket = bool(rule.get("BucketKeyEnabled")) if bucket_key is None else bool(bucket_key)
+    return await _of_kms(ctx, kind, asked, request.get("SSEKMSEncryptionContext"), bucket.arn if by_bucket else arn)
+
+
+async def _of_kms(ctx: Context, kind: str, asked: str | None, more: str | None, arn: str) -> Master:
+    context = {**_context(more), "aws:s3:arn": arn}
+    made = await ctx.call(
+        "kms",
+        "GenerateDataKey",
+        {"KeyId": asked or "alias/aws/s3", "KeySpec": "AES_256", "EncryptionContext": context},
+    )
+    facts: dict[str, Any] = {
+        "kind": kind,
+        "arn": made["KeyId"],
+        "key": b64encode(made["CiphertextBlob"]).decode(),
+        "context": context,
+    }
+    if arn.count("/") == 0:
+        facts["bucket_key"] = True
+    return Master(made["Plaintext"], facts)
+
+
+def _context(text: str | None) -> dict[str, str]:
+    if not text:
+        return {}
+    try:
+        found = orjson.loads(b64decode(text, validate=True))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise InvalidArgument(
+            "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which "
+            "represents a string-string map",
+            ArgumentName="x-amz-server-side-encryption-context",
+        )
+    return found
+
+
+async def for_reading(ctx: Context, facts: Mapping[str, Any], request: Mapping[str, Any], prefix: str = "") -> bytes:
+    """The master key under which something lies. Raises InvalidRequest, AccessDenied."""
+    kind = facts["kind"]
+    customers = customer_key(request, prefix)
+    if kind == CUSTOMER:
+        if customers is None:
+            raise InvalidRequest(
+                "The object was stored using a form of Server Side Encryption. The correct parameters must be provided "
+                "to retrieve the object."
+            )
+        if not hmac.compare_digest(_md5(customers), facts["md5"]):
+            raise AccessDenied
+        return customers
+    if customers is not None:
+        raise InvalidRequest("The encryption parameters are not applicable to this object.")
+    if kind == S3:
+        return own_key(ctx)
+    made = await ctx.call(
+        "kms", "Decrypt", {"CiphertextBlob": b64decode(facts["key"]), "EncryptionContext": facts["context"]}
+    )
+    plaintext: bytes = made["Plaintext"]
+    return plaintext
+
+
+def check_same_key(facts: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+    """Refuse a look at an object's properties without the customer's key. Raises InvalidRequest, AccessDenied."""
+    customers = customer_key(request)
+    if facts["kind"] != CUSTOMER:
+        if customers is not None:
+            raise InvalidRequest("The encryption parameters are not applicable to this object.")
+    elif customers is None:
+        raise InvalidRequest(
+            "The object was stored using a form of Server Side Encryption. The correct parameters must be provided "
+            "to retrieve the object."
+        )
+    elif not hmac.compare_digest(_md5(customers), facts["md5"]):
+        raise AccessDenied
+
+
+def customer_key(request: Mapping[str, Any], prefix: str = "") -> bytes | None:
+    """The customer's key in a request; None where it has none. Raises InvalidArgument."""
+    algorithm = request.get(f"{prefix}SSECustomerAlgorithm")
+    key = request.get(f"{prefix}SSECustomerKey")
+    digest = request.get(f"{prefix}SSECustomerKeyMD5")
+    if algorithm is None and key is None and digest is None:
+        return None
+    name = "x-amz-server-side-encryption-customer"
+    if algorithm is None:
+        raise InvalidArgument(f"{_SECURE}a valid encryption algorithm.", ArgumentName=f"{name}-algorithm")
+    if algorithm != S3:
+        raise InvalidArgument(
+            "The requested encryption algorithm is not valid, must be AES256.", ArgumentName=f"{name}-algorithm",
+            ArgumentValue=algorithm,
+        )  # fmt: skip
+    if not key:
+        raise InvalidArgument(f"{_SECURE}an appropriate secret key.", ArgumentName=f"{name}-key")
+    if digest is None:
+        raise InvalidArgument(f"{_SECURE}the client calculated MD5 of the secret key.", ArgumentName=f"{name}-key-MD5")
+    try:
+        found = b64decode(key, validate=True)
+    except ValueError:
+        found = b""
+    if len(found) != _KEY_BYTES:
+        raise InvalidArgument("The secret key was invalid for the specified algorithm.", ArgumentName=f"{name}-key")
+    if _md5(found) != digest:
+        raise InvalidArgument(
+            "The calculated MD5 hash of the key did not match the hash that was provided.",
+            ArgumentName=f"{name}-key-MD5",
+        )
+    return found
+
+
+def own_key(ctx: Context) -> bytes:
+    """The cloud's own master key."""
+    sealer = ctx.engine("sealing")
+    key = _OWN.get(id(sealer))
+    if key is None:
+        key = _OWN[id(sealer)] = sealer.derive(PURPOSE)
+    return key
+
+
+_OWN: dict[int, bytes] = {}
+
+
+def _md5(key: bytes) -> str:
+    return b64encode(hashlib.md5(key, usedforsecurity=False).digest()).decode()
+
+
+def shown(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """How an object is encrypted, as members of an answer."""
+    if facts["kind"] == CUSTOMER:
+        return {"SSECustomerAlgorithm": S3, "SSECustomerKeyMD5": facts["md5"]}
+    if facts["kind"] == S3:
+        return {"ServerSideEncryption": S3}
+    told: dict[str, Any] = {"ServerSideEncryption": facts["kind"], "SSEKMSKeyId": facts["arn"]}
+    return {**told, "BucketKeyEnabled": True} if facts.get("bucket_key") else told

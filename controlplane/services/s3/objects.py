@@ -1,0 +1,216 @@
+"""Objects as their rows say: finding them, telling of them, and what the policy engine is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from controlplane.core.context import Context
+from controlplane.core.errors import AwsError
+from controlplane.core.operation import Resource
+from controlplane.services.s3 import buckets, checksums, encryption, grants, versions
+from controlplane.services.s3.buckets import ENFORCED, Answer, Bucket
+from controlplane.services.s3.errors import (
+    AccessDenied,
+    InvalidArgument,
+    KeyTooLong,
+    MethodNotAllowed,
+    NoSuchBucket,
+    NoSuchKey,
+    NoSuchVersion,
+)
+from controlplane.services.s3.queries import objects as queries
+
+LONGEST_KEY = 1024
+STANDARD = "STANDARD"
+HEADERS = {
+    "cc": "CacheControl",
+    "cd": "ContentDisposition",
+    "ce": "ContentEncoding",
+    "cl": "ContentLanguage",
+    "ct": "ContentType",
+    "ex": "Expires",
+    "wr": "WebsiteRedirectLocation",
+}
+"""Members by the short name under which `facts` holds them."""
+DEFAULT_TYPE = "binary/octet-stream"
+
+
+def key_of(request: Mapping[str, Any]) -> bytes:
+    """The key as it is stored. Raises KeyTooLong."""
+    key: bytes = request["Key"].encode()
+    if len(key) > LONGEST_KEY:
+        raise KeyTooLong(Size=len(key), MaxSizeAllowed=LONGEST_KEY)
+    return key
+
+
+def arn(bucket: Bucket | None, request: Mapping[str, Any]) -> str:
+    """The ARN of the request's object."""
+    return f"arn:aws:s3:::{bucket.name if bucket else request['Bucket']}/{request['Key']}"
+
+
+def on_object(action: str | None = None, of_version: str | None = None) -> Answer:
+    """The request's object by its name alone, for what makes or deletes it."""
+
+    async def resources(ctx: Context, request: Any) -> list[Resource]:
+        bucket = await buckets.named(ctx, request)
+        asked = of_version if of_version and request.get("VersionId") else action
+        return [resource(ctx, request, bucket, asked)]
+
+    return resources
+
+
+def on_stored(action: str | None = None, of_version: str | None = None) -> Answer:
+    """The request's object with what is stored of it: `ctx.resources[0].row` is `(bucket, row)`."""
+
+    async def resources(ctx: Context, request: Any) -> list[Resource]:
+        bucket = await buckets.named(ctx, request)
+        asked = of_version if of_version and request.get("VersionId") else action
+        row = await find(ctx, bucket, request) if bucket is not None else None
+        return [stored_resource(ctx, request, bucket, row, asked)]
+
+    return resources
+
+
+async def find(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> Any:
+    """The row of the request's object or version; None if there is none."""
+    version = request.get("VersionId")
+    key = request["Key"].encode()
+    if version is None:
+        return await queries.current(ctx.db, bucket.id, key)
+    return await queries.version(ctx.db, bucket.id, key, *versions.read(version))
+
+
+def resource(
+    ctx: Context, request: Mapping[str, Any], bucket: Bucket | None, action: str | None = None, **more: Any
+) -> Resource:
+    """What the policy engine is asked about an object that need not be there. It belongs to the bucket's owner."""
+    values = {**buckets.conditions(request, bucket, ctx.account_id), **more}
+    if bucket is None:
+        return Resource(arn(None, request), conditions=values, action=action)
+    policy = buckets.visible(ctx, bucket, bucket.policy())
+    return Resource(arn(bucket, request), {}, policy, values, bucket, action)
+
+
+def stored_resource(
+    ctx: Context, request: Mapping[str, Any], bucket: Bucket | None, row: Any, action: str | None = None
+) -> Resource:
+    """What the policy engine is asked about an object with its own list and owner."""
+    if bucket is None or row is None:
+        found = resource(ctx, request, bucket, action)
+        return Resource(found.arn, {}, found.policy, found.conditions, bucket and (bucket, None), action)
+    name = arn(bucket, request)
+    values = buckets.conditions(request, bucket, ctx.account_id)
+    tags = row["tags"] or {}
+    values |= {f"s3:ExistingObjectTag/{key}": value for key, value in tags.items()}
+    owner = row["owner"] or bucket.account_id
+    own: list[Any] = []
+    if row["acl"] and bucket.ownership != ENFORCED:
+        own = grants.of_object(row["acl"], owner, name, public=not bucket.blocks("IgnorePublicAcls"))
+    policy = bucket.policy(*own)
+    if owner != bucket.account_id and bucket.ownership != ENFORCED:
+        # Another's object: the bucket's policy can only deny.
+        values["aws:ResourceAccount"] = owner
+        kept = [item for item in (policy or {}).get("Statement", []) if item in own or item.get("Effect") == "Deny"]
+        policy = {"Version": "2012-10-17", "Statement": kept}
+    return Resource(name, {}, buckets.visible(ctx, bucket, policy), values, (bucket, row), action)
+
+
+async def the_object(ctx: Context) -> tuple[Bucket, Any]:
+    """Bucket and row that permission was asked for; a key that is not there is told only to who may list.
+
+    Raises NoSuchBucket, NoSuchKey, NoSuchVersion, MethodNotAllowed, AccessDenied.
+    """
+    found = ctx.resources[0].row
+    if found is None:
+        raise NoSuchBucket(BucketName=ctx.request["Bucket"])
+    bucket, row = found
+    if row is None:
+        await refuse_missing(ctx, bucket, ctx.request)
+    if row["marker"]:
+        ctx.answer_headers |= {"x-amz-delete-marker": "true", "x-amz-version-id": versions.shown(row["version"])}
+        ctx.answer_headers |= {"Allow": "DELETE", "Last-Modified": http_date(row["modified_at"])}
+        raise MethodNotAllowed(Method=_METHODS.get(ctx.operation, "GET"), ResourceType="DeleteMarker")
+    return bucket, row
+
+
+_METHODS = {"HeadObject": "HEAD", "PutObjectTagging": "PUT", "PutObjectAcl": "PUT", "DeleteObjectTagging": "DELETE"}
+
+
+async def refuse_missing(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> None:
+    """Say that an object is not there, to whoever may know."""
+    await may_list(ctx, bucket)
+    key, version = request["Key"], request.get("VersionId")
+    if version is not None:
+        if not versions.is_id(version):
+            raise InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
+        raise NoSuchVersion(Key=key, VersionId=version)
+    if bucket.versioning is not None:
+        marker = await queries.newest_noncurrent(ctx.db, bucket.id, key.encode())
+        if marker is not None and marker["marker"]:
+            ctx.answer_headers |= {"x-amz-delete-marker": "true", "x-amz-version-id": versions.shown(marker["version"])}
+    raise NoSuchKey(Key=key)
+
+
+async def may_list(ctx: Context, bucket: Bucket) -> None:
+    """Raises AccessDenied to those who may not know which keys there are."""
+
+    asked = buckets.resource(ctx, {"Bucket": bucket.name}, bucket)
+    try:
+        await ctx.authorize("s3:ListBucket", asked)
+    except AwsError as error:
+        raise AccessDenied(error.message) from error
+
+
+def http_date(moment: datetime) -> str:
+    """A time as headers have it."""
+    return moment.strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+def quoted(etag: str) -> str:
+    """An entity tag as the API shows it."""
+    return f'"{etag}"'
+
+
+def kept_headers(request: Mapping[str, Any]) -> dict[str, str]:
+    """The headers of a request that go with the object, by their short names."""
+    found = {}
+    for short, member in HEADERS.items():
+        value = request.get(member)
+        if value:
+            found[short] = http_date(value) if isinstance(value, datetime) else str(value)
+    return found
+
+
+def described(row: Any, bucket: Bucket, *, with_sums: bool) -> dict[str, Any]:
+    """What GetObject and HeadObject tell of a version, beside its length."""
+    facts = row["facts"]
+    told: dict[str, Any] = {
+        "AcceptRanges": "bytes",
+        "LastModified": row["modified_at"],
+        "ETag": quoted(row["etag"]),
+        "ContentType": DEFAULT_TYPE,
+        **{HEADERS[short]: value for short, value in (facts.get("headers") or {}).items()},
+        **encryption.shown(facts["sse"]),
+    }
+    if facts.get("meta"):
+        told["Metadata"] = facts["meta"]
+    if bucket.versioning is not None or row["version"] is not None:
+        told["VersionId"] = versions.shown(row["version"])
+    if row["storage_class"] not in (None, STANDARD):
+        told["StorageClass"] = row["storage_class"]
+    if row["tags"]:
+        told["TagCount"] = len(row["tags"])
+    if with_sums:
+        told |= checksums.shown(facts)
+    return told | _lock(row)
+
+
+def _lock(row: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if row["lock_mode"]:
+        told |= {"ObjectLockMode": row["lock_mode"], "ObjectLockRetainUntilDate": row["lock_until"]}
+    if row["legal_hold"]:
+        told["ObjectLockLegalHoldStatus"] = "ON"
+    return told

@@ -1,0 +1,170 @@
+"""Buckets: made, found, listed, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from controlplane.core.context import Context
+from controlplane.core.operation import Request, Resource, operation
+from controlplane.core.paging import decode_token, encode_token
+from controlplane.services.s3 import buckets, grants, names, tagging
+from controlplane.services.s3.buckets import ENFORCED, PREFERRED, WRITER, on_bucket, on_bucket_for, the_bucket
+from controlplane.services.s3.errors import (
+    AccessDenied,
+    BucketAlreadyExists,
+    BucketAlreadyOwnedByYou,
+    BucketNotEmpty,
+    IllegalLocationConstraint,
+    InvalidArgument,
+    InvalidLocationConstraint,
+    S3Error,
+)
+from controlplane.services.s3.queries import buckets as queries
+
+_FIRST = "us-east-1"
+_LARGEST_PAGE = 10_000
+_PRIVATE = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+
+
+class InvalidBucketAcl(S3Error):
+    code = "InvalidBucketAclWithObjectOwnership"
+    text = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+
+
+def _new(ctx: Context, request: Any) -> Resource:
+    conditions = buckets.conditions(request, None, ctx.account_id)
+    if location := (request.get("CreateBucketConfiguration") or {}).get("LocationConstraint"):
+        conditions["s3:locationconstraint"] = location
+    return Resource(f"arn:aws:s3:::{request['Bucket']}", conditions=conditions)
+
+
+@operation("CreateBucket", on=_new)
+async def create_bucket(ctx: Context, request: Request) -> dict[str, Any]:
+    """Make a bucket. Raises BucketAlreadyExists, BucketAlreadyOwnedByYou, InvalidBucketName."""
+    if ctx.principal.kind == "anonymous":
+        raise AccessDenied
+    name = request["Bucket"]
+    names.check(name)
+    configuration = request.get("CreateBucketConfiguration") or {}
+    region = _region(ctx, configuration)
+    settings = await _settings(ctx, request)
+    tags = tagging.of_set({"TagSet": configuration.get("Tags")}, tagging.MOST_OF_BUCKET)
+    locked = bool(request.get("ObjectLockEnabledForBucket"))
+    if locked:
+        settings["object_lock"] = {}
+    if not await queries.insert(ctx, name, region, settings, tags, versioning="Enabled" if locked else None):
+        await _refuse_taken(ctx, name, region)
+    return {"Location": f"/{name}" if region == _FIRST else f"{ctx.endpoint}/{name}/"}
+
+
+async def _refuse_taken(ctx: Context, name: str, region: str) -> None:
+    """The owner may create a bucket of us-east-1 again, as ever; all else is refused."""
+    owner = await queries.owner(ctx.db, name)
+    if owner is None or owner["account_id"] != ctx.account_id:
+        raise BucketAlreadyExists(BucketName=name)
+    if owner["region"] != _FIRST or region != _FIRST:
+        raise BucketAlreadyOwnedByYou(BucketName=name)
+
+
+def _region(ctx: Context, configuration: Mapping[str, Any]) -> str:
+    asked = configuration.get("LocationConstraint")
+    if asked == "EU":
+        asked = "eu-west-1"
+    if not asked:
+        if ctx.region != _FIRST:
+            raise IllegalLocationConstraint(
+                "The unspecified location constraint is incompatible for the region specific endpoint this request was "
+                "sent to."
+            )
+        return _FIRST
+    if asked == _FIRST or asked not in ctx.cloud.regions:
+        raise InvalidLocationConstraint(LocationConstraint=asked)
+    if ctx.region not in (_FIRST, asked):
+        raise IllegalLocationConstraint(
+            f"The {asked} location constraint is incompatible for the region specific endpoint this request was sent "
+            "to."
+        )
+    return str(asked)
+
+
+async def _settings(ctx: Context, request: Mapping[str, Any]) -> dict[str, Any]:
+    private = ctx.cloud.new_buckets == "private"
+    ownership = request.get("ObjectOwnership") or (ENFORCED if private else None)
+    if ownership not in (None, ENFORCED, PREFERRED, WRITER):
+        raise InvalidArgument(
+            "Invalid x-amz-object-ownership header: " + str(ownership)[:100], ArgumentName="x-amz-object-ownership"
+        )
+    settings: dict[str, Any] = {"ownership": ownership} if ownership else {}
+    if private:
+        settings["public_access_block"] = _PRIVATE
+    acl = await grants.given(ctx, request, ctx.account_id, ctx.account_id)
+    if acl is None or acl == grants.default(ctx.account_id):
+        return settings
+    if ownership == ENFORCED:
+        raise InvalidBucketAcl
+    if private and grants.is_public(acl):
+        raise AccessDenied
+    return {**settings, "acl": acl}
+
+
+@operation("HeadBucket", on=on_bucket_for("s3:ListBucket"), action="s3:ListBucket")
+async def head_bucket(ctx: Context, request: Request) -> dict[str, Any]:
+    """Whether a bucket is there, and where. Raises NoSuchBucket."""
+    bucket = the_bucket(ctx)
+    return {"BucketArn": bucket.arn, "BucketRegion": bucket.region, "AccessPointAlias": False}
+
+
+@operation("GetBucketLocation", on=on_bucket)
+async def get_bucket_location(ctx: Context, request: Request) -> dict[str, Any]:
+    """The region of a bucket; nothing for us-east-1."""
+    region = the_bucket(ctx).region
+    return {"LocationConstraint": None if region == _FIRST else region}
+
+
+@operation("ListBuckets", on="arn:aws:s3:::*", action="s3:ListAllMyBuckets")
+async def list_buckets(ctx: Context, request: Request) -> dict[str, Any]:
+    """The caller's account's buckets by name; a page only where MaxBuckets asks for one."""
+    if ctx.principal.kind == "anonymous":
+        raise AccessDenied
+    most = request.get("MaxBuckets")
+    if most is not None and not 1 <= most <= _LARGEST_PAGE:
+        raise InvalidArgument(
+            "Argument max-buckets must be an integer between 1 and 10000",
+            ArgumentName="max-buckets",
+            ArgumentValue=most,
+        )
+    size, prefix = most or _LARGEST_PAGE, request.get("Prefix") or ""
+    rows = await queries.page(ctx.db, ctx.account_id, request.get("BucketRegion"), prefix, _after(request), size + 1)
+    paged = most is not None or request.get("BucketRegion") is not None
+    shown = [
+        {"Name": row["name"], "CreationDate": row["created_at"], **({"BucketRegion": row["region"]} if paged else {})}
+        for row in rows[:size]
+    ]
+    answer: dict[str, Any] = {"Owner": await grants.owner(ctx, ctx.account_id), "Buckets": shown}
+    if prefix:
+        answer["Prefix"] = prefix
+    if len(rows) > size:
+        answer["ContinuationToken"] = encode_token(rows[size - 1]["name"])
+    return answer
+
+
+def _after(request: Mapping[str, Any]) -> str:
+    token = request.get("ContinuationToken")
+    if not token:
+        return ""
+    try:
+        return str(decode_token(token))
+    except ValueError as error:
+        raise InvalidArgument(
+            "The continuation token provided is incorrect", ArgumentName="continuation-token", ArgumentValue=token
+        ) from error
+
+
+@operation("DeleteBucket", on=on_bucket)
+async def delete_bucket(ctx: Context, request: Request) -> None:
+    """Delete a bucket that holds nothing. Raises BucketNotEmpty."""
+    bucket = the_bucket(ctx)
+    if not await queries.delete(ctx.db, bucket.id):
+        raise BucketNotEmpty(BucketName=bucket.name)
+    await ctx.wake("s3.remains", str(bucket.id))

@@ -1,0 +1,146 @@
+"""Objects: written, read, looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from controlplane.core.context import Context
+from controlplane.core.errors import AwsError, EngineMissing
+from controlplane.core.operation import Request, operation
+from controlplane.services.s3 import checksums, conditions, encryption, events, objects, reading, storing, writing
+from controlplane.services.s3.buckets import Bucket, the_bucket
+from controlplane.services.s3.errors import InvalidPartNumber, InvalidRequest, MissingContentLength
+from controlplane.services.s3.objects import on_object, on_stored, the_object
+from controlplane.services.s3.queries import objects as queries
+from controlplane.services.s3.receiving import receive, wanted_of
+
+_OVERRIDES = {
+    "ResponseCacheControl": "CacheControl",
+    "ResponseContentDisposition": "ContentDisposition",
+    "ResponseContentEncoding": "ContentEncoding",
+    "ResponseContentLanguage": "ContentLanguage",
+    "ResponseContentType": "ContentType",
+    "ResponseExpires": "Expires",
+}
+
+
+@operation("PutObject", on=on_object())
+async def put_object(ctx: Context, request: Request) -> dict[str, Any]:
+    """Store an object; it is on disk when this answers. Raises NoSuchBucket, BadDigest, PreconditionFailed."""
+    bucket = the_bucket(ctx)
+    key = objects.key_of(request)
+    await writing.authorize_details(ctx, request, ctx.resources[0])
+    if ctx.headers and request.get("ContentLength") is None:
+        raise MissingContentLength
+    return await put(ctx, bucket, key, request, request.get("Body"))
+
+
+async def put(
+    ctx: Context,
+    bucket: Bucket,
+    key: bytes,
+    request: Mapping[str, Any],
+    body: Any,
+    event: str = "ObjectCreated:Put",
+) -> dict[str, Any]:
+    """Store a body under a key. The caller was asked for permission."""
+    master = await writing.master_for(ctx, bucket, request)
+    columns = await writing.columns(ctx, bucket, request, key, master)
+    wanted = wanted_of(request, body)
+    received = await receive(ctx, body, wanted, master.key, columns["storage_class"] or "")
+    columns = writing.with_body(columns, received)
+    try:
+        version = await storing.put(ctx, bucket, columns, request)
+        await events.note(ctx, bucket, event, key, columns)
+    except AwsError:  # after any other error the row may be there: then the blob is an orphan at worst
+        if received.blob is not None:
+            await ctx.engine("blobs").delete(received.blob)
+        raise
+    told = {
+        "ETag": objects.quoted(columns["etag"]),
+        **checksums.shown(columns["facts"]),
+        **encryption.shown(master.facts),
+    }
+    return told if version is None else {**told, "VersionId": version}
+
+
+@operation("GetObject", on=on_stored(of_version="s3:GetObjectVersion"))
+async def get_object(ctx: Context, request: Request) -> dict[str, Any]:
+    """An object's bytes, or a range of them. Raises NoSuchKey, InvalidRange, NotModified, PreconditionFailed."""
+    bucket, row = await the_object(ctx)
+    told, start, end = await _head(ctx, bucket, row, request)
+    master = await encryption.for_reading(ctx, row["facts"]["sse"], request)
+    try:
+        body = await reading.bytes_of(ctx, row, master, start, end)
+    except EngineMissing:
+        # Replaced between the look at its row and the opening of its blob: what is there now counts.
+        row = await objects.find(ctx, bucket, request)
+        if row is None:
+            await objects.refuse_missing(ctx, bucket, request)
+        told, start, end = await _head(ctx, bucket, row, request)
+        body = await reading.bytes_of(ctx, row, master, start, end)
+    for asked, header in _OVERRIDES.items():
+        if request.get(asked) is not None:
+            _check_override(ctx)
+            told[header] = request[asked]
+    return {**told, "Body": body}
+
+
+@operation("HeadObject", on=on_stored("s3:GetObject", "s3:GetObjectVersion"), action="s3:GetObject")
+async def head_object(ctx: Context, request: Request) -> dict[str, Any]:
+    """What GetObject would tell, without the bytes."""
+    bucket, row = await the_object(ctx)
+    told, _, _ = await _head(ctx, bucket, row, request)
+    for asked, header in _OVERRIDES.items():
+        if request.get(asked) is not None:
+            _check_override(ctx)
+            told[header] = request[asked]
+    return told
+
+
+def _check_override(ctx: Context) -> None:
+    if ctx.principal.kind == "anonymous":
+        raise InvalidRequest("Request specific response headers cannot be used for anonymous GET requests.")
+
+
+async def _head(ctx: Context, bucket: Bucket, row: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], int, int]:
+    """What is told of an object, and which of its bytes are meant."""
+    encryption.check_same_key(row["facts"]["sse"], request)
+    ctx.answer_headers |= {"ETag": objects.quoted(row["etag"]), "Last-Modified": objects.http_date(row["modified_at"])}
+    conditions.check_read(request, row["etag"], row["modified_at"])
+    with_sums = request.get("ChecksumMode") == "ENABLED"
+    told = objects.described(row, bucket, with_sums=with_sums)
+    start, end = 0, row["size"]
+    partial = False
+    if request.get("PartNumber") is not None:
+        if request.get("Range") is not None:
+            raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
+        start, end = await _part(ctx, row, request["PartNumber"], told, with_sums=with_sums)
+        partial = bool(end)
+    elif (found := reading.range_of(request.get("Range"), row["size"])) is not None:
+        start, end = found
+        partial = True
+        if with_sums and (start, end) != (0, row["size"]):
+            for name in (*checksums.NAMES.values(), "ChecksumType"):
+                told.pop(name, None)
+    if partial:
+        told["ContentRange"] = f"bytes {start}-{end - 1}/{row['size']}"
+        ctx.answer_status = 206
+    told["ContentLength"] = end - start
+    return told, start, end
+
+
+async def _part(ctx: Context, row: Any, number: int, told: dict[str, Any], *, with_sums: bool) -> tuple[int, int]:
+    """Where a part begins and ends."""
+    if number < 1 or number > (row["parts"] or 1):
+        raise InvalidPartNumber(ActualPartCount=row["parts"] or 1, PartNumberRequested=number)
+    if not row["parts"]:
+        return 0, row["size"]
+    part = await queries.part(ctx.db, row["upload_id"], number)
+    told["PartsCount"] = row["parts"]
+    if with_sums:
+        for name in (*checksums.NAMES.values(), "ChecksumType"):
+            told.pop(name, None)
+        told |= {**checksums.shown({"sums": part["facts"].get("sums"), "sum_type": row["facts"].get("sum_type")})}
+    return part["start"], part["start"] + part["size"]

@@ -1,0 +1,363 @@
+"""Multipart uploads."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from controlplane.core.context import Context
+from controlplane.core.errors import AwsError
+from controlplane.core.operation import Request, operation
+from controlplane.services.s3 import checksums, encryption, events, grants, listing, objects, storing, uploads, writing
+from controlplane.services.s3.buckets import Bucket, on_bucket_for, the_bucket
+from controlplane.services.s3.encryption import Master
+from controlplane.services.s3.errors import (
+    EntityTooLarge,
+    InvalidArgument,
+    InvalidRequest,
+    MalformedXML,
+    MissingContentLength,
+    NoSuchUpload,
+    PreconditionFailed,
+)
+from controlplane.services.s3.objects import on_object
+from controlplane.services.s3.queries import uploads as queries
+from controlplane.services.s3.receiving import Received, receive, wanted_of
+
+_LARGEST = 5 * 1024**4
+_ID_BYTES = 48
+
+
+@operation("CreateMultipartUpload", on=on_object("s3:PutObject"), action="s3:PutObject")
+async def create_multipart_upload(ctx: Context, request: Request) -> dict[str, Any]:
+    """Begin an upload in parts."""
+    bucket, key = the_bucket(ctx), objects.key_of(request)
+    await writing.authorize_details(ctx, request, ctx.resources[0])
+    algorithm = _algorithm(request.get("ChecksumAlgorithm"))
+    kind = uploads.kind_of(algorithm, request.get("ChecksumType"))
+    master = await writing.master_for(ctx, bucket, request)
+    columns = await writing.columns(ctx, bucket, request, key, master)
+    until = columns["lock_until"]
+    kept = {
+        "facts": columns["facts"],
+        "tags": columns["tags"],
+        "acl": columns["acl"],
+        "owner": columns["owner"],
+        "storage_class": columns["storage_class"],
+        "lock_mode": columns["lock_mode"],
+        "lock_until": until.isoformat() if until else None,
+        "legal_hold": columns["legal_hold"],
+        "algorithm": algorithm,
+        "sum_type": kind,
+    }
+    id = secrets.token_urlsafe(_ID_BYTES)
+    await ctx.db.insert(
+        "s3_uploads",
+        id=id,
+        bucket_id=bucket.id,
+        key=key,
+        account_id=bucket.account_id,
+        initiator=ctx.principal.arn,
+        object=kept,
+    )
+    told: dict[str, Any] = {
+        "Bucket": bucket.name, "Key": request["Key"], "UploadId": id, **encryption.shown(master.facts)
+    }  # fmt: skip
+    if algorithm is not None:
+        told |= {"ChecksumAlgorithm": algorithm.upper(), "ChecksumType": kind}
+    return told
+
+
+def _algorithm(name: str | None) -> str | None:
+    if name is None:
+        return None
+    if name.lower() not in checksums.NAMES:
+        raise InvalidRequest(
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, "
+            "CRC64NVME, SHA1, SHA256]"
+        )
+    return name.lower()
+
+
+@operation("UploadPart", on=on_object("s3:PutObject"), action="s3:PutObject")
+async def upload_part(ctx: Context, request: Request) -> dict[str, Any]:
+    """Store one part; the last one of a number counts. Raises NoSuchUpload, BadDigest."""
+    bucket = the_bucket(ctx)
+    check_number(request["PartNumber"])
+    upload = await uploads.find(ctx, bucket, request)
+    if ctx.headers and request.get("ContentLength") is None:
+        raise MissingContentLength
+    body = request.get("Body")
+    wanted = wanted_of(request, body, upload["object"]["algorithm"])
+    _check_algorithm(upload, request, wanted.algorithm)
+    master = await master_of(ctx, upload, request)
+    received = await receive(ctx, body, wanted, master.key, upload["object"]["storage_class"] or "")
+    await keep_part(ctx, upload, request["PartNumber"], received)
+    sums = {checksums.NAMES[name]: value for name, value in received.sums.items()}
+    return {"ETag": objects.quoted(received.md5), **sums, **encryption.shown(master.facts)}
+
+
+def check_number(number: int) -> None:
+    """Raises InvalidArgument."""
+    if not 1 <= number <= uploads.MOST_PARTS:
+        raise InvalidArgument(
+            f"Part number must be an integer between 1 and {uploads.MOST_PARTS}, inclusive",
+            ArgumentName="partNumber", ArgumentValue=number,
+        )  # fmt: skip
+
+
+def _check_algorithm(upload: Any, request: Mapping[str, Any], algorithm: str) -> None:
+    expected = upload["object"]["algorithm"]
+    if expected is not None and algorithm != expected:
+        raise InvalidRequest(
+            f"Checksum Type mismatch occurred, expected checksum Type: {expected}, actual checksum Type: {algorithm}"
+        )
+
+
+async def master_of(ctx: Context, upload: Any, request: Mapping[str, Any]) -> Master:
+    """The master key that an upload was begun with."""
+    facts = upload["object"]["facts"]["sse"]
+    return Master(await encryption.for_reading(ctx, facts, request), facts)
+
+
+async def keep_part(ctx: Context, upload: Any, number: int, received: Received) -> None:
+    """Keep a part that was received. Raises NoSuchUpload when the upload ended meanwhile."""
+    facts = {"sums": received.sums, "salt": writing.text_of(received.salt)}
+    try:
+        replaced = await queries.put_part(
+            ctx.db, upload["id"], number, upload["account_id"], received.size, received.md5, facts, received.blob,
+            received.content,
+        )  # fmt: skip
+        if not replaced:
+            raise NoSuchUpload(UploadId=upload["id"])
+    except AwsError:  # after any other error the row may be there: then the blob is an orphan at worst
+        if received.blob is not None:
+            await ctx.engine("blobs").delete(received.blob)
+        raise
+    storing.discard(ctx, [{"blob": row["blob"], "upload_id": None} for row in replaced])
+
+
+@operation("CompleteMultipartUpload", on=on_object("s3:PutObject"), action="s3:PutObject")
+async def complete_multipart_upload(ctx: Context, request: Request) -> dict[str, Any]:
+    """Make an object of the listed parts. Raises NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall."""
+    bucket = the_bucket(ctx)
+    given = (request.get("MultipartUpload") or {}).get("Parts") or []
+    upload = await queries.lock(ctx.db, request["UploadId"])
+    if upload is None or upload["bucket_id"] != bucket.id or upload["key"] != request["Key"].encode():
+        raise NoSuchUpload(UploadId=request["UploadId"])
+    if upload["completed"] is not None:
+        return {**upload["completed"], "Location": _location(ctx, bucket, request)}
+    if not given or len(given) > uploads.MOST_PARTS:
+        raise MalformedXML
+    kept = upload["object"]
+    uploaded = {row["number"]: row for row in await queries.parts(ctx.db, upload["id"])}
+    parts = uploads.chosen(given, uploaded, kept["algorithm"])
+    columns = _columns(bucket, upload, parts, request)
+    starts = _starts(parts)
+    others = await queries.settle(ctx.db, upload["id"], [row["number"] for row in parts], starts)
+    storing.discard(ctx, [{"blob": row["blob"], "upload_id": None} for row in others])
+    version = await storing.put(ctx, bucket, columns, request, shared=False)
+    await events.note(ctx, bucket, "ObjectCreated:CompleteMultipartUpload", upload["key"], columns)
+    told: dict[str, Any] = {
+        "Bucket": bucket.name,
+        "Key": request["Key"],
+        "ETag": objects.quoted(columns["etag"]),
+        **checksums.shown(columns["facts"]),
+        **encryption.shown(kept["facts"]["sse"]),
+    }
+    if version is not None:
+        told["VersionId"] = version
+    await queries.complete(ctx.db, upload["id"], told)
+    return {**told, "Location": _location(ctx, bucket, request)}
+
+
+def _location(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> str:
+    return f"{ctx.endpoint}/{bucket.name}/{request['Key']}"
+
+
+def _starts(parts: list[Any]) -> list[int]:
+    starts, place = [], 0
+    for row in parts:
+        starts.append(place)
+        place += row["size"]
+    return starts
+
+
+def _columns(bucket: Bucket, upload: Any, parts: list[Any], request: Mapping[str, Any]) -> storing.Columns:
+    kept = upload["object"]
+    size = sum(row["size"] for row in parts)
+    if size > _LARGEST:
+        raise EntityTooLarge(ProposedSize=size, MaxSizeAllowed=_LARGEST)
+    if request.get("MpuObjectSize") is not None and request["MpuObjectSize"] != size:
+        raise InvalidRequest(
+            f"The provided 'x-amz-mp-object-size' header value {request['MpuObjectSize']} does not match what was "
+            f"computed: {size}"
+        )
+    algorithm, kind = kept["algorithm"], kept["sum_type"]
+    facts = kept["facts"]
+    if algorithm is None:
+        algorithm, kind = checksums.DEFAULT, checksums.FULL
+    if all(algorithm in (row["facts"].get("sums") or {}) for row in parts) or kept["algorithm"] is not None:
+        total = uploads.sum_of(parts, algorithm, kind)
+        _check_total(request, algorithm, kind, total)
+        facts = {**facts, "sums": {algorithm: total}, "sum_type": kind}
+    until = kept["lock_until"]
+    return {
+        "bucket_id": bucket.id,
+        "key": upload["key"],
+        "version": None,
+        "marker": False,
+        "account_id": bucket.account_id,
+        "owner": kept["owner"],
+        "size": size,
+        "etag": uploads.etag_of(parts),
+        "modified_at": upload["created_at"],
+        "storage_class": kept["storage_class"],
+        "facts": facts,
+        "tags": kept["tags"],
+        "acl": kept["acl"],
+        "lock_mode": kept["lock_mode"],
+        "lock_until": datetime.fromisoformat(until) if until else None,
+        "legal_hold": kept["legal_hold"],
+        "upload_id": upload["id"],
+        "parts": len(parts),
+        "blob": None,
+        "content": None,
+        "place": 0,
+    }
+
+
+def _check_total(request: Mapping[str, Any], algorithm: str, kind: str, total: str) -> None:
+    asked = request.get("ChecksumType")
+    if asked is not None and asked != kind:
+        raise InvalidRequest(
+            f"The upload was created using the {kind} checksum mode. The complete request must use the same checksum "
+            "mode."
+        )
+    given = request.get(checksums.NAMES[algorithm])
+    if given is not None and given.partition("-")[0] != total.partition("-")[0]:
+        raise checksums.mismatch(algorithm)
+
+
+@operation("AbortMultipartUpload", on=on_object())
+async def abort_multipart_upload(ctx: Context, request: Request) -> None:
+    """Forget an upload and free its parts. Raises NoSuchUpload."""
+    bucket = the_bucket(ctx)
+    upload = await uploads.find(ctx, bucket, request)
+    moment = request.get("IfMatchInitiatedTime")
+    if moment is not None and moment.replace(microsecond=0) != upload["created_at"].replace(microsecond=0):
+        raise PreconditionFailed(Condition="x-amz-if-match-initiated-time")
+    dropped = await queries.drop(ctx.db, upload["id"])
+    storing.discard(ctx, [{"blob": row["blob"], "upload_id": None} for row in dropped or ()])
+
+
+@operation("ListParts", on=on_object("s3:ListMultipartUploadParts"), action="s3:ListMultipartUploadParts")
+async def list_parts(ctx: Context, request: Request) -> dict[str, Any]:
+    """A page of an upload's parts. Raises NoSuchUpload."""
+    bucket = the_bucket(ctx)
+    upload = await uploads.find(ctx, bucket, request)
+    most = listing.most_of(request.get("MaxParts"), "max-parts")
+    after = request.get("PartNumberMarker") or 0
+    rows = await queries.parts(ctx.db, upload["id"], int(after), most + 1)
+    kept = upload["object"]
+    told: dict[str, Any] = {
+        "Bucket": bucket.name,
+        "Key": request["Key"],
+        "UploadId": upload["id"],
+        "PartNumberMarker": int(after),
+        "NextPartNumberMarker": rows[:most][-1]["number"] if rows[:most] else 0,
+        "MaxParts": most,
+        "IsTruncated": len(rows) > most,
+        "Parts": [_shown_part(row, with_sums=kept["algorithm"] is not None) for row in rows[:most]],
+        "Initiator": await _initiator(ctx, upload),
+        "Owner": await grants.owner(ctx, kept["owner"] or bucket.account_id),
+        "StorageClass": kept["storage_class"] or objects.STANDARD,
+    }
+    if kept["algorithm"] is not None:
+        told |= {"ChecksumAlgorithm": kept["algorithm"].upper(), "ChecksumType": kept["sum_type"]}
+    return told
+
+
+def _shown_part(row: Any, *, with_sums: bool) -> dict[str, Any]:
+    sums = (row["facts"].get("sums") or {}) if with_sums else {}
+    return {
+        "PartNumber": row["number"],
+        "LastModified": row["modified_at"],
+        "ETag": objects.quoted(row["etag"]),
+        "Size": row["size"],
+        **{checksums.NAMES[name]: value for name, value in sums.items()},
+    }
+
+
+async def _initiator(ctx: Context, upload: Any) -> dict[str, str]:
+    parts = upload["initiator"].split(":")
+    account = parts[4] if len(parts) > 5 else upload["account_id"]
+    if len(parts) <= 5 or parts[5] == "root":
+        return await grants.owner(ctx, account)
+    return {"ID": upload["initiator"], "DisplayName": upload["initiator"].rpartition("/")[2]}
+
+
+@operation(
+    "ListMultipartUploads",
+    on=on_bucket_for("s3:ListBucketMultipartUploads"),
+    action="s3:ListBucketMultipartUploads",
+)
+async def list_multipart_uploads(ctx: Context, request: Request) -> dict[str, Any]:
+    """A page of a bucket's uploads that are not complete, by key."""
+    bucket, show = the_bucket(ctx), listing.shower(request.get("EncodingType"))
+    most = listing.most_of(request.get("MaxUploads"), "max-uploads")
+    prefix, delimiter = (request.get("Prefix") or "").encode(), (request.get("Delimiter") or "").encode()
+    marker, id_marker = request.get("KeyMarker") or "", request.get("UploadIdMarker") or ""
+    after, after_id = marker.encode(), id_marker if marker and id_marker else "\U0010ffff"
+    if not marker:
+        after_id = ""
+    found: list[Any] = []
+    prefixes: list[bytes] = []
+    truncated, last, last_id = False, b"", ""
+    end = listing.bump(prefix)
+    while len(found) + len(prefixes) <= most and not truncated:
+        rows = await queries.page(ctx.db, bucket.id, after, after_id, prefix, end, most + 1)
+        for row in rows:
+            if len(found) + len(prefixes) == most:
+                truncated = True
+                break
+            common = listing.common_of(row["key"], prefix, delimiter) if delimiter else None
+            if common is not None:
+                prefixes.append(common)
+                last, last_id = common, ""
+                after, after_id = listing.bump(common) or common + b"\xff", ""
+                break
+            found.append(row)
+            last, last_id = row["key"], row["id"]
+            after, after_id = row["key"], row["id"]
+        else:
+            break
+    told: dict[str, Any] = {
+        "Bucket": bucket.name, "KeyMarker": show(marker), "UploadIdMarker": id_marker, "Prefix": show(prefix),
+        "MaxUploads": most, "IsTruncated": truncated,
+        "NextKeyMarker": show(last) if truncated else None, "NextUploadIdMarker": last_id if truncated else None,
+        "Uploads": [await _shown_upload(ctx, bucket, row, show(row["key"])) for row in found],
+        "CommonPrefixes": [{"Prefix": show(item)} for item in prefixes],
+    }  # fmt: skip
+    if delimiter:
+        told["Delimiter"] = show(delimiter)
+    if request.get("EncodingType"):
+        told["EncodingType"] = request["EncodingType"]
+    return {name: value for name, value in told.items() if value is not None and value != []}
+
+
+async def _shown_upload(ctx: Context, bucket: Bucket, row: Any, key: str) -> dict[str, Any]:
+    kept = row["object"]
+    told = {
+        "UploadId": row["id"],
+        "Key": key,
+        "Initiated": row["created_at"],
+        "StorageClass": kept["storage_class"] or objects.STANDARD,
+        "Owner": await grants.owner(ctx, kept["owner"] or bucket.account_id),
+        "Initiator": await _initiator(ctx, {**row, "account_id": bucket.account_id}),
+    }
+    if kept["algorithm"] is not None:
+        told |= {"ChecksumAlgorithm": kept["algorithm"].upper(), "ChecksumType": kept["sum_type"]}
+    return told

@@ -1,0 +1,273 @@
+"""Versions become visible here, and vanish: every write of `s3_objects` and `s3_versions`.
+
+In a bucket without versioning a put is one statement, which many puts share, and atomic by itself. Where versions
+are kept the writes of one key wait for each other, on a lock that ends with the transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from controlplane.core.context import Context, Unit
+from controlplane.core.errors import NotImplementedByCelaje
+from controlplane.services.s3 import conditions, events, versions
+from controlplane.services.s3.buckets import Bucket
+from controlplane.services.s3.errors import (
+    NoSuchBucket,
+    NoSuchKey,
+    PreconditionFailed,
+)
+from controlplane.services.s3.queries import objects as queries
+from controlplane.services.s3.queries.objects import ALL, COLUMNS
+from controlplane.state.batching import Batcher
+from controlplane.state.database import Database
+
+ENABLED, SUSPENDED = "Enabled", "Suspended"
+
+Columns = dict[str, Any]
+
+_TYPES = {
+    "bucket_id": "bigint", "key": "bytea", "version": "text", "marker": "bool", "account_id": "text", "owner": "text",
+    "size": "bigint", "etag": "text", "modified_at": "timestamptz", "storage_class": "text", "facts": "jsonb",
+    "tags": "jsonb", "acl": "jsonb", "lock_mode": "text", "lock_until": "timestamptz", "legal_hold": "bool",
+    "upload_id": "text", "parts": "int", "blob": "text", "content": "bytea", "place": "bigint",
+}  # fmt: skip
+_ARRAYS = ", ".join(f"${n}::{_TYPES[name]}[]" for n, name in enumerate(COLUMNS, 1))
+_CHANGED = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("bucket_id", "key"))
+_PUT = f"""
+INSERT INTO s3_objects ({ALL}) SELECT {ALL} FROM unnest({_ARRAYS}) AS given ({ALL})
+WHERE EXISTS (SELECT FROM s3_buckets b WHERE b.id = given.bucket_id)
+ON CONFLICT (bucket_id, key) DO UPDATE SET {_CHANGED}
+RETURNING bucket_id, key, old.blob AS blob, old.upload_id AS upload_id
+"""
+_VALUES = ", ".join(f"${n}::{_TYPES[name]}" for n, name in enumerate(COLUMNS, 1))
+_PUT_NEW = f"""
+INSERT INTO s3_objects ({ALL}) SELECT {_VALUES} WHERE EXISTS (SELECT FROM s3_buckets WHERE id = $1)
+ON CONFLICT (bucket_id, key) DO NOTHING RETURNING true
+"""
+_PUT_OVER = f"""
+UPDATE s3_objects SET ({ALL}) = ROW({_VALUES}) WHERE bucket_id = $1 AND key = $2 AND etag = ANY(${len(COLUMNS) + 1})
+RETURNING old.blob AS blob, old.upload_id AS upload_id
+"""
+_PUT_VERSION = f"INSERT INTO s3_versions ({ALL}) VALUES ({_VALUES})"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('s3 ' || $1::text || ' ' || encode($2, 'hex'), 0))"
+_BUCKET_IS_THERE = "SELECT EXISTS (SELECT FROM s3_buckets WHERE id = $1)"
+_RETIRE = f"""
+WITH retired AS (DELETE FROM s3_objects WHERE bucket_id = $1 AND key = $2 RETURNING {ALL})
+INSERT INTO s3_versions ({ALL}) SELECT {ALL} FROM retired
+"""
+_DROP_CURRENT = "DELETE FROM s3_objects WHERE bucket_id = $1 AND key = $2 RETURNING blob, upload_id"
+_DROP_NULL_CURRENT = """
+DELETE FROM s3_objects WHERE bucket_id = $1 AND key = $2 AND version IS NULL RETURNING blob, upload_id
+"""
+_DROP_NULL = """
+DELETE FROM s3_versions WHERE bucket_id = $1 AND key = $2 AND version IS NULL RETURNING blob, upload_id, marker
+"""
+_DROP_VERSION = """
+DELETE FROM s3_versions WHERE bucket_id = $1 AND key = $2 AND place = $3 AND version IS NOT DISTINCT FROM $4
+RETURNING blob, upload_id
+"""
+_PROMOTE = f"""
+WITH newest AS (
+  SELECT place, marker FROM s3_versions WHERE bucket_id = $1 AND key = $2 ORDER BY place LIMIT 1
+), promoted AS (
+  DELETE FROM s3_versions v USING newest
+  WHERE v.bucket_id = $1 AND v.key = $2 AND v.place = newest.place AND NOT newest.marker
+  RETURNING {", ".join(f"v.{name}" for name in COLUMNS)}
+)
+INSERT INTO s3_objects ({ALL}) SELECT {ALL} FROM promoted
+"""
+_DROP_PARTS = "DELETE FROM s3_parts WHERE upload_id = $1 RETURNING blob"
+_DROP_MANY = """
+DELETE FROM s3_objects o USING unnest($2::bytea[]) AS named (key) WHERE o.bucket_id = $1 AND o.key = named.key
+RETURNING o.blob, o.upload_id
+"""
+
+
+class _Puts:
+    """The puts of this process into buckets without versioning."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.batcher: Batcher[Columns, list[Any]] = Batcher(self._put, most=100)
+
+    async def _put(self, items: Sequence[Columns]) -> list[list[Any] | Exception]:
+        """Of several puts of one key the last counts; those before it were overwritten at once."""
+        last = {(item["bucket_id"], item["key"]): item for item in items}
+        async with self._database.unit() as db:
+            rows = await db.alone(_PUT, *([item[name] for item in last.values()] for name in COLUMNS))
+        replaced = {(row["bucket_id"], row["key"]): row for row in rows}
+        outcomes: list[list[Any] | Exception] = []
+        for item in items:
+            name = item["bucket_id"], item["key"]
+            if name not in replaced:
+                outcomes.append(NoSuchBucket())
+            else:
+                outcomes.append([replaced[name] if last[name] is item else item])
+        return outcomes
+
+
+_PUTS: WeakKeyDictionary[Database, _Puts] = WeakKeyDictionary()
+
+
+async def _put_with_others(ctx: Context, columns: Columns) -> list[Any]:
+    database: Database = ctx.engine("database")
+    puts = _PUTS.get(database)
+    if puts is None:
+        puts = _PUTS[database] = _Puts(database)
+    return await puts.batcher.submit(columns)
+
+
+async def put(
+    ctx: Context, bucket: Bucket, columns: Columns, request: Mapping[str, Any], *, shared: bool = True
+) -> str | None:
+    """Make a version the current one of its key, if the request's conditions hold; answers its id where there is one.
+    Without `shared` it is a part of the request's own transaction.
+
+    Raises PreconditionFailed, NoSuchKey, ConditionalRequestConflict, NoSuchBucket.
+    """
+    match, none_match = request.get("IfMatch"), request.get("IfNoneMatch")
+    if none_match is not None and none_match.strip() != "*":
+        raise _unsupported("If-None-Match")
+    if bucket.versioning is not None:
+        return await _put_version(ctx, bucket, columns, match, none_match)
+    columns |= {"version": None, "place": versions.new_place()}
+    if match is None and none_match is None:
+        if shared and not events.wanted(bucket):
+            replaced = await _put_with_others(ctx, columns)
+        else:
+            replaced = await ctx.db.fetch(_PUT, *([columns[name]] for name in COLUMNS))
+        discard(ctx, replaced)
+        return None
+    arguments = [columns[name] for name in COLUMNS]
+    if none_match is not None:
+        if not await ctx.db.alone(_PUT_NEW, *arguments):
+            raise PreconditionFailed(Condition="If-None-Match")
+        return None
+    replaced = await ctx.db.alone(_PUT_OVER, *arguments, await _tags(ctx, columns, str(match)))
+    if not replaced:
+        raise await _not_matched(ctx.db, columns)
+    discard(ctx, replaced)
+    return None
+
+
+def _unsupported(name: str) -> Exception:
+    error = NotImplementedByCelaje("A header you provided implies functionality that is not implemented")
+    error.members = {"Header": name}
+    return error
+
+
+async def _tags(ctx: Context, columns: Columns, match: str) -> list[str]:
+    """The entity tags that may be written over; `*` is what there is now."""
+    tags = [tag.strip().strip('"') for tag in match.split(",")]
+    if "*" in tags:
+        row = await queries.current(ctx.db, columns["bucket_id"], columns["key"])
+        return [row["etag"]] if row is not None else []
+    return tags
+
+
+async def _not_matched(db: Unit, columns: Columns) -> Exception:
+    row = await queries.current(db, columns["bucket_id"], columns["key"])
+    return NoSuchKey(Key=columns["key"].decode()) if row is None else PreconditionFailed(Condition="If-Match")
+
+
+async def lock(db: Unit, bucket_id: int, key: bytes) -> None:
+    """From here to the commit nobody else changes the key's versions."""
+    await db.fetchval(_LOCK, str(bucket_id), key)
+
+
+async def _put_version(
+    ctx: Context, bucket: Bucket, columns: Columns, match: str | None, none_match: str | None
+) -> str | None:
+    db, key = ctx.db, columns["key"]
+    await lock(db, bucket.id, key)
+    if not await db.fetchval(_BUCKET_IS_THERE, bucket.id):
+        raise NoSuchBucket(BucketName=bucket.name)
+    if match is not None or none_match is not None:
+        row = await queries.current(db, bucket.id, key)
+        if none_match is not None and row is not None:
+            raise PreconditionFailed(Condition="If-None-Match")
+        if match is not None and row is None:
+            raise NoSuchKey(Key=key.decode())
+        if match is not None and not conditions.matches(match, row["etag"]):
+            raise PreconditionFailed(Condition="If-Match")
+    await _make_room(ctx, bucket, key)
+    columns["place"] = versions.new_place()
+    columns["version"] = versions.new(columns["place"]) if bucket.versioning == ENABLED else None
+    await db.fetch(_PUT, *([columns[name]] for name in COLUMNS))
+    return versions.shown(columns["version"])
+
+
+async def _make_room(ctx: Context, bucket: Bucket, key: bytes) -> None:
+    """Where the new version will be current: the one before is kept, unless both are the null version."""
+    db = ctx.db
+    if bucket.versioning == SUSPENDED:
+        discard(ctx, await db.fetch(_DROP_NULL_CURRENT, bucket.id, key))
+        discard(ctx, await db.fetch(_DROP_NULL, bucket.id, key))
+    await db.execute(_RETIRE, bucket.id, key)
+
+
+async def delete_current(ctx: Context, bucket: Bucket, key: bytes) -> str | None:
+    """What a DELETE of a key without a version does; answers the delete marker's id where it made one."""
+    if bucket.versioning is None:
+        discard(ctx, await ctx.db.alone(_DROP_CURRENT, bucket.id, key))
+        return None
+    await lock(ctx.db, bucket.id, key)
+    await _make_room(ctx, bucket, key)
+    place = versions.new_place()
+    marker: Columns = dict.fromkeys(COLUMNS)
+    marker |= {
+        "bucket_id": bucket.id, "key": key, "marker": True, "account_id": bucket.account_id, "size": 0, "etag": "",
+        "version": versions.new(place) if bucket.versioning == ENABLED else None, "place": place, "facts": {},
+        "modified_at": now(), "legal_hold": False,
+    }  # fmt: skip
+    if ctx.principal.account_id != bucket.account_id:
+        marker["owner"] = ctx.principal.account_id or None
+    await ctx.db.execute(_PUT_VERSION, *(marker[name] for name in COLUMNS))
+    return versions.shown(marker["version"])
+
+
+async def delete_many(ctx: Context, bucket: Bucket, keys: Sequence[bytes]) -> None:
+    """Delete keys of a bucket without versioning."""
+    discard(ctx, await ctx.db.alone(_DROP_MANY, bucket.id, sorted(set(keys))))
+
+
+async def delete_version(ctx: Context, bucket: Bucket, row: Any) -> None:
+    """Remove one version or delete marker; what stood behind a current one becomes current. The key is locked."""
+    db, key = ctx.db, row["key"]
+    dropped = await db.fetch(_DROP_VERSION, bucket.id, key, row["place"], row["version"])
+    if not dropped:
+        current = await queries.current(db, bucket.id, key)
+        if current is None or current["place"] != row["place"]:
+            return
+        dropped = await db.fetch(_DROP_CURRENT, bucket.id, key)
+    discard(ctx, dropped)
+    if await queries.current(db, bucket.id, key) is None:
+        await db.execute(_PROMOTE, bucket.id, key)
+
+
+def discard(ctx: Context, rows: Sequence[Any]) -> None:
+    """Free what rows held that are no more, after the commit; what a crash leaves is collected as orphans."""
+    blobs = [row["blob"] for row in rows if row["blob"]]
+    uploads = [row["upload_id"] for row in rows if row["upload_id"]]
+    if not blobs and not uploads:
+        return
+    database, store = ctx.engine("database"), ctx.engine("blobs")
+
+    async def free() -> None:
+        found = list(blobs)
+        for upload_id in uploads:
+            async with database.unit() as db:
+                found += [row["blob"] for row in await db.alone(_DROP_PARTS, upload_id) if row["blob"]]
+        await asyncio.gather(*(store.delete(blob) for blob in found))
+
+    ctx.db.after_commit(free)
+
+
+def now() -> datetime:
+    """The time of a version: S3 tells seconds, and compares in them."""
+    return datetime.now(UTC)

@@ -1,0 +1,108 @@
+"""Multipart uploads: found, listed, put together."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from awscrt import checksums as crt
+
+from controlplane.core.context import Context
+from controlplane.services.s3 import checksums
+from controlplane.services.s3.buckets import Bucket
+from controlplane.services.s3.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, InvalidRequest, NoSuchUpload
+from controlplane.services.s3.queries import uploads as queries
+
+MOST_PARTS = 10_000
+_SMALLEST_PART = 5 * 1024 * 1024
+_COMBINE = {
+    "crc32": (crt.combine_crc32, 4),
+    "crc32c": (crt.combine_crc32c, 4),
+    "crc64nvme": (crt.combine_crc64nvme, 8),
+}
+
+
+async def find(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> Any:
+    """The upload that a request names, by id and key. Raises NoSuchUpload."""
+    row = await queries.find(ctx.db, request["UploadId"])
+    if row is None or row["bucket_id"] != bucket.id or row["key"] != request["Key"].encode():
+        raise NoSuchUpload(UploadId=request["UploadId"])
+    return row
+
+
+def chosen(given: Sequence[Mapping[str, Any]], uploaded: Mapping[int, Any], algorithm: str | None) -> list[Any]:
+    """The rows of the parts that a completion lists. Raises InvalidPart, InvalidPartOrder, EntityTooSmall."""
+    numbers = [item.get("PartNumber") or 0 for item in given]
+    if any(later <= earlier for earlier, later in pairwise(numbers)):
+        raise InvalidPartOrder
+    found = []
+    for item, number in zip(given, numbers, strict=True):
+        row = uploaded.get(number)
+        etag = (item.get("ETag") or "").strip('"')
+        if row is None or row["etag"] != etag:
+            raise InvalidPart(PartNumber=number, ETag=etag)
+        _check_sum(item, row, algorithm)
+        found.append(row)
+    for row in found[:-1]:
+        if row["size"] < _SMALLEST_PART:
+            raise EntityTooSmall(
+                ETag=row["etag"], PartNumber=row["number"], MinSizeAllowed=_SMALLEST_PART, ProposedSize=row["size"]
+            )
+    return found
+
+
+def _check_sum(item: Mapping[str, Any], row: Any, algorithm: str | None) -> None:
+    kept = row["facts"].get("sums") or {}
+    for name, member in checksums.NAMES.items():
+        value = item.get(member)
+        if value is not None and algorithm is not None and kept.get(name) != value:
+            raise InvalidPart(PartNumber=row["number"], ETag=row["etag"])
+
+
+def etag_of(parts: Sequence[Any]) -> str:
+    """The entity tag of an object in parts: the digest of theirs, and their number."""
+    digests = b"".join(bytes.fromhex(part["etag"]) for part in parts)
+    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
+
+
+def sum_of(parts: Sequence[Any], algorithm: str, kind: str) -> str:
+    """The checksum of an object in parts: over all bytes, or over the checksums of the parts."""
+    digests = []
+    for part in parts:
+        value = (part["facts"].get("sums") or {}).get(algorithm)
+        if value is None:
+            raise InvalidRequest(
+                f"The upload was created using the {algorithm} checksum mode. The complete request "
+                f"must include the checksum for each part. It was missing for part {part['number']} "
+                "in the request."
+            )
+        digests.append(b64decode(value))
+    if kind == checksums.COMPOSITE:
+        whole = checksums.new(algorithm)
+        whole.update(b"".join(digests))
+        return f"{checksums.text(whole.digest())}-{len(parts)}"
+    combine, size = _COMBINE[algorithm]
+    value = int.from_bytes(digests[0], "big")
+    for part, digest in zip(parts[1:], digests[1:], strict=True):
+        value = combine(value, int.from_bytes(digest, "big"), part["size"])
+    return checksums.text(value.to_bytes(size, "big"))
+
+
+def kind_of(algorithm: str | None, asked: str | None) -> str | None:
+    """FULL_OBJECT or COMPOSITE for an algorithm. Raises InvalidRequest where it cannot be."""
+    if algorithm is None:
+        if asked is not None:
+            raise InvalidRequest(
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+            )
+        return None
+    default = checksums.FULL if algorithm == "crc64nvme" else checksums.COMPOSITE
+    kind = asked or default
+    if kind == checksums.FULL and algorithm in ("sha1", "sha256"):
+        raise InvalidRequest(f"The FULL_OBJECT checksum type cannot be used with the {algorithm} checksum algorithm.")
+    if kind == checksums.COMPOSITE and algorithm == "crc64nvme":
+        raise InvalidRequest("The COMPOSITE checksum type cannot be used with the crc64nvme checksum algorithm.")
+    return kind

@@ -1,0 +1,51 @@
+"""Ids of versions. An id tells the version's place among its key's, so that it is found by one look at an index."""
+
+from __future__ import annotations
+
+import binascii
+import re
+import secrets
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+NULL = "null"
+_BYTES = 24
+_PLACE = 8
+_ID = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+def new_place() -> int:
+    """A place before all that were given out earlier."""
+    return -time.time_ns()
+
+
+def new(place: int) -> str:
+    """An id of 32 characters for a place."""
+    number = (place + 2**63).to_bytes(_PLACE, "big")
+    mask = secrets.token_bytes(_PLACE)
+    hidden = bytes(a ^ b for a, b in zip(number, mask, strict=True))
+    return urlsafe_b64encode(mask + hidden + secrets.token_bytes(_BYTES - 2 * _PLACE)).decode()
+
+
+def is_id(text: str) -> bool:
+    """Whether text could be an id."""
+    return text == NULL or bool(_ID.fullmatch(text))
+
+
+def read(text: str) -> tuple[str | None, int]:
+    """The id as rows hold it (None for `null`) and its place; a place where nothing is for what is no id."""
+    if text == NULL:
+        return None, 0
+    if not _ID.fullmatch(text):
+        return "", 0
+    try:
+        raw = urlsafe_b64decode(text)
+    except (binascii.Error, ValueError):
+        return "", 0
+    number = bytes(a ^ b for a, b in zip(raw[:_PLACE], raw[_PLACE : 2 * _PLACE], strict=True))
+    return text, int.from_bytes(number, "big") - 2**63
+
+
+def shown(version: str | None) -> str:
+    """An id as the API tells it."""
+    return NULL if version is None else version
