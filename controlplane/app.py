@@ -46,6 +46,7 @@ class Application:
         self._stack = AsyncExitStack()
         self._gateway: Gateway | None = None
         self._own: OwnPaths | None = None
+        self._own_names: tuple[str, ...] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -53,7 +54,7 @@ class Application:
         elif scope["path"].startswith(own_paths.PREFIX):
             assert self._own is not None
             await self._own(scope, receive, send)
-        elif console.is_browser_at_the_door(scope):
+        elif console.is_browser_at_the_door(scope, self._own_names):
             await RedirectResponse(f"{console.PATH}/", 302, {"vary": "accept"})(scope, receive, send)
         else:
             assert self._gateway is not None
@@ -99,6 +100,7 @@ class Application:
         requests = RequestCounts(database)
         requests.start()
         self._stack.push_async_callback(requests.stop)
+        self._own_names = settings.own_names
         self._gateway = Gateway(
             pipeline, index, settings.own_names, meter=meter, requests=requests, access_log=settings.access_log
         )

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from controlplane.access import keys, sessions, sigv4, x509_signatures
+from controlplane.access import keys, sessions, sigv2, sigv4, x509_signatures
 from controlplane.access.dialects import Dialect, Refusal, dialect_of, refusal
 from controlplane.access.principals import Credential, Principals
 from controlplane.access.recorder import Recorder
@@ -65,6 +65,8 @@ class Authenticator:
         Raises AwsError in the words of the route's family.
         """
         dialect = dialect_of(route.service.name, route.protocol)
+        if dialect is Dialect.S3 and (older := _version_2(request, dialect)) is not None:
+            return await self._authenticate_older(older, request, route)
         try:
             signature = sigv4.read(request)
         except sigv4.SignatureProblem as problem:
@@ -84,6 +86,25 @@ class Authenticator:
         if not await self._principals.may_use_region(credential.principal.account_id, signature.region):
             raise refusal(dialect, Refusal.UNKNOWN_KEY)
         self._recorder.used(credential.principal, signature.region, route.service.name)
+        return credential.principal
+
+    async def _authenticate_older(self, signature: sigv2.Signature, request: HttpRequest, route: Route) -> Principal:
+        """The caller of a request with a signature of version 2, which names neither region nor service."""
+        now = self._clock()
+        if signature.presigned and signature.moment < now:
+            raise refusal(Dialect.S3, Refusal.EXPIRED_URL)
+        if not signature.presigned and abs(signature.moment - now) > SKEW:
+            raise refusal(Dialect.S3, Refusal.SKEWED)
+        credential = await self._named(signature.access_key_id, signature.token, Dialect.S3)
+        bucket = route.labels.get("Bucket", "")
+        in_host = bool(bucket) and request.headers.get("host", "").startswith(f"{bucket}.")
+        until = str(int(signature.moment)) if signature.presigned else None
+        expected = sigv2.sign(credential.secret, request, bucket if in_host else None, until)
+        if not sigv4.equal(expected, signature.signature):
+            raise refusal(Dialect.S3, Refusal.MISMATCH)
+        if signature.token is not None and await self._principals.is_closed(credential.principal.account_id):
+            raise refusal(Dialect.S3, Refusal.UNKNOWN_KEY)
+        self._recorder.used(credential.principal, "us-east-1", route.service.name)
         return credential.principal
 
     def authenticate_certificate(self, request: HttpRequest, route: Route) -> Principal:
@@ -143,11 +164,14 @@ class Authenticator:
             raise refusal(dialect, why, message)
 
     async def _credential(self, signature: Signature, dialect: Dialect) -> Credential:
-        if signature.token is not None:
-            return self._session(signature.access_key_id, signature.token, dialect)
-        if signature.access_key_id.startswith(keys.TEMPORARY):
+        return await self._named(signature.access_key_id, signature.token, dialect)
+
+    async def _named(self, access_key_id: str, token: str | None, dialect: Dialect) -> Credential:
+        if token is not None:
+            return self._session(access_key_id, token, dialect)
+        if access_key_id.startswith(keys.TEMPORARY):
             raise refusal(dialect, Refusal.UNKNOWN_KEY)
-        found = await self._principals.credential(signature.access_key_id)
+        found = await self._principals.credential(access_key_id)
         if found is None:
             raise refusal(dialect, Refusal.UNKNOWN_KEY)
         return found
@@ -180,6 +204,13 @@ class Authenticator:
             request.chunk_verifier = sigv4.ChunkSignatures(key, signature)
         elif request.stream is not None and _SHA256.fullmatch(payload):
             request.stream = _hashed(request.stream, payload, dialect)
+
+
+def _version_2(request: HttpRequest, dialect: Dialect) -> sigv2.Signature | None:
+    try:
+        return sigv2.read(request)
+    except sigv4.SignatureProblem as problem:
+        raise refusal(dialect, Refusal.UNREADABLE_OLDER, str(problem)) from problem
 
 
 def _payload_hash(request: HttpRequest, signature: Signature, dialect: Dialect) -> str:

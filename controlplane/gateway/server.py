@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from controlplane.core import log
@@ -60,12 +61,15 @@ class Gateway:
             return
         seconds = time.perf_counter() - began
         self._meter.count(exchange, response.status, seconds)
-        if exchange.entry is not None and (account := exchange.principal.account_id):
-            size = len(response.body) if isinstance(response.body, bytes) else 0
-            self._requests.count(account, exchange.route.region or "", exchange.entry.name, size)  # type: ignore[union-attr]
         if self._access_log:
             _log_access(exchange, response.status, seconds)
-        await _send(send, response, incoming, head=request.method == "HEAD")
+        size = 0
+        try:
+            async for sent in _sending(send, receive, response, incoming, head=request.method == "HEAD"):
+                size += sent
+        finally:
+            if exchange.entry is not None and (account := exchange.principal.account_id):
+                self._requests.count(account, exchange.route.region or "", exchange.entry.name, size)  # type: ignore[union-attr]
 
     async def _answer(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
         request = exchange.request
@@ -117,7 +121,10 @@ def _request(scope: Scope) -> HttpRequest:
     )
 
 
-async def _send(send: Send, response: HttpResponse, incoming: Incoming, *, head: bool) -> None:
+async def _sending(
+    send: Send, receive: Receive, response: HttpResponse, incoming: Incoming, *, head: bool
+) -> AsyncIterator[int]:
+    """Send an answer; tells how many bytes of its body went out, a piece at a time."""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
     body = response.body
     if isinstance(body, bytes) and "content-length" not in {name.lower() for name in response.headers}:
@@ -127,13 +134,37 @@ async def _send(send: Send, response: HttpResponse, incoming: Incoming, *, head:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if isinstance(body, bytes):
+        yield 0 if head else len(body)
         if incoming.ended:
             await send({"type": "http.response.body", "body": b"" if head else body})
             return
         await send({"type": "http.response.body", "body": b"" if head else body, "more_body": True})
     else:
-        async for chunk in body:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        async for size in _streaming(send, receive, body, incoming):
+            yield size
     if not incoming.ended:
         await incoming.drain()
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _streaming(
+    send: Send, receive: Receive, body: AsyncIterator[bytes], incoming: Incoming
+) -> AsyncIterator[int]:
+    """Send pieces until there are no more, or nobody is there to take them: the server would swallow them all."""
+    gone = asyncio.ensure_future(_disconnected(receive)) if incoming.ended else None
+    try:
+        async for chunk in body:
+            if gone is not None and gone.done():
+                return
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            yield len(chunk)
+    finally:
+        if gone is not None:
+            gone.cancel()
+        if isinstance(body, AsyncGenerator):
+            await body.aclose()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

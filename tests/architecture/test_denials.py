@@ -38,6 +38,26 @@ GIVEN: dict[tuple[str, str], dict[str, Any]] = {
     },
 }
 
+# One bucket for all, so that what is made of random values meets one that is there. Left out is what boto3 itself
+# refuses when it is random, and what asks for another permission.
+GIVEN |= {
+    ("s3", name): {
+        member: value
+        for member, value in {
+            "Bucket": "denied-to-everybody",
+            "ChecksumAlgorithm": None,
+            "ContentLength": None,
+            "Metadata": None,
+            "VersionId": None,
+        }.items()
+        if member in load("s3").operation(name).input_shape.members
+    }
+    for service, _, name, _ in OPERATIONS
+    if service == "s3" and name != "ListBuckets"
+}
+BODILESS = {"HeadBucket", "HeadObject"}
+"""Their refusals have no body that could say more than the status."""
+
 # What would take the attacker out of the place that it attacks from.
 LEAVING = {("organizations", "LeaveOrganization"), ("organizations", "DeleteOrganization")}
 UNSPOKEN = {
@@ -66,6 +86,9 @@ def nobody(cloud: Cloud) -> Account:
 )
 def test_denied_without_permission(nobody: Account, service: str, model: str, operation: str) -> None:
     error = _refused(nobody, service, model, operation)
+    if operation in BODILESS:
+        assert error["Code"] == "403"
+        return
     assert error["Code"] in DENIALS, error
     assert f"User: arn:aws:iam::{nobody.id}:user/nobody is not authorized to perform: " in error["Message"]
     assert "because no " in error["Message"]
@@ -119,6 +142,9 @@ def test_denied_with_every_other_permission(powers: Powers, service: str) -> Non
         if owner == service and not free:
             action = entry.action(entry.operations[name])
             error = _error(powers.all_but(action, model), service, model, name)
+            if name in BODILESS:
+                assert error["Code"] == "403", (name, error)
+                continue
             assert error["Code"] in DENIALS, (name, error)
             assert f"is not authorized to perform: {action}" in error["Message"], (name, error)
             assert f"because no session policy allows the {action} action" in error["Message"], (name, error)

@@ -12,7 +12,7 @@ from controlplane.core.arn import Arn
 from controlplane.core.context import Context
 from controlplane.services.s3 import buckets, events
 from controlplane.services.s3.buckets import Bucket
-from controlplane.services.s3.errors import InvalidArgument, InvalidRequest, MalformedXML, S3Error
+from controlplane.services.s3.errors import InvalidArgument, InvalidRequest, MalformedXML, NoSuchBucket, S3Error
 from controlplane.services.s3.writing import STORAGE_CLASSES
 
 _MOST_RULES = 1000
@@ -294,7 +294,7 @@ async def inventory(ctx: Context, document: Mapping[str, Any]) -> None:
     if not str(target["Bucket"]).startswith("arn:aws:s3:::"):
         raise InvalidS3DestinationBucket
     if await buckets.find(ctx, target["Bucket"].rpartition(":::")[2]) is None:
-        raise buckets.NoSuchBucket(BucketName=target["Bucket"].rpartition(":::")[2])
+        raise NoSuchBucket(BucketName=target["Bucket"].rpartition(":::")[2])
 
 
 def tiering(document: Mapping[str, Any]) -> None:

@@ -83,7 +83,12 @@ async def in_thread(function: Any, *args: Any) -> Any:
 
 
 async def receive(
-    ctx: Context, body: AsyncIterator[bytes] | bytes, wanted: Wanted, master: bytes, tier: str = "", most: int = LARGEST
+    ctx: Context,
+    body: AsyncIterator[bytes] | bytes | None,
+    wanted: Wanted,
+    master: bytes,
+    tier: str = "",
+    most: int = LARGEST,
 ) -> Received:
     """Store a body durably. Nothing is left of one that breaks off or is not what was announced.
 

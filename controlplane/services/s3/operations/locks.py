@@ -66,8 +66,7 @@ def _check(rule: Mapping[str, Any]) -> None:
     days, years = retention.get("Days"), retention.get("Years")
     if retention.get("Mode") not in (locks.GOVERNANCE, locks.COMPLIANCE) or (days is None) == (years is None):
         raise MalformedXML
-    period = days if days is not None else years
-    if period <= 0:
+    if (days or years or 0) <= 0:
         raise InvalidRetentionPeriod("Default retention period must be a positive integer value.")
     if (days or 0) > 36500 or (years or 0) > 100:
         raise InvalidArgument("Default retention period too large")
