@@ -209,6 +209,8 @@ class Authenticator:
 def _version_2(request: HttpRequest, dialect: Dialect) -> sigv2.Signature | None:
     try:
         return sigv2.read(request)
+    except sigv2.MalformedHeader as problem:
+        raise refusal(dialect, Refusal.OLDER_HEADER, str(problem)) from problem
     except sigv4.SignatureProblem as problem:
         raise refusal(dialect, Refusal.UNREADABLE_OLDER, str(problem)) from problem
 

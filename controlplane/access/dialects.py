@@ -43,6 +43,7 @@ class Refusal(enum.Enum):
     EARLY_URL = enum.auto()
     UNREADABLE = enum.auto()
     UNREADABLE_OLDER = enum.auto()
+    OLDER_HEADER = enum.auto()
     BAD_QUERY = enum.auto()
     WRONG_SCOPE = enum.auto()
     UNSIGNED_HEADERS = enum.auto()
@@ -64,6 +65,7 @@ _ALL = {
     Refusal.TWO_SCHEMES: _Words("InvalidArgument", 400),
     Refusal.UNSUPPORTED: _Words("InvalidRequest", 400),
     Refusal.UNREADABLE_OLDER: _Words("AccessDenied", 403),
+    Refusal.OLDER_HEADER: _Words("InvalidArgument", 400),
     Refusal.EXPIRED_URL: _Words("SignatureDoesNotMatch", 403),
     Refusal.EARLY_URL: _Words("SignatureDoesNotMatch", 403),
     Refusal.BAD_QUERY: _Words("IncompleteSignature", 400),

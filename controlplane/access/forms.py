@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from controlplane.access import keys, sessions, sigv4
 from controlplane.access.dialects import Dialect, Refusal, refusal
 from controlplane.access.principals import Credential, Principals
+from controlplane.core.errors import AwsError
 from controlplane.core.principal import ANONYMOUS, Principal
 from controlplane.state.sealing import Sealer, SealError
 
+_FIELDS_2 = {"AWSAccessKeyId": "awsaccesskeyid", "Signature": "signature"}
 _CREDENTIAL = re.compile(r"([\w.-]{1,128})/(\d{8})/([a-z0-9-]{1,64})/(s3)/(aws4_request)", re.ASCII)
 
 
@@ -32,6 +34,13 @@ class Forms:
             return ANONYMOUS
         if "x-amz-signature" in fields:
             return await self._version_4(fields, policy)
+        for name, field in _FIELDS_2.items():
+            if not fields.get(field):
+                raise AwsError(
+                    f"Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of "
+                    "the fields.",
+                    code="InvalidArgument",
+                )
         credential = await self._credential(fields.get("awsaccesskeyid", ""), fields.get("x-amz-security-token"))
         digest = hmac.digest(credential.secret.encode(), policy.encode(), hashlib.sha1)
         if not sigv4.equal(b64encode(digest).decode(), fields.get("signature", "")):

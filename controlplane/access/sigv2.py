@@ -62,6 +62,10 @@ _SIGNED = frozenset(
 )
 
 
+class MalformedHeader(SignatureProblem):
+    """An Authorization header that is none of this version's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """What a request says of its signature. `moment` is when it was signed, or when a link expires (`presigned`)."""
@@ -79,7 +83,7 @@ def read(request: HttpRequest) -> Signature | None:
     if header.startswith("AWS "):
         match = _HEADER.fullmatch(header)
         if match is None:
-            raise SignatureProblem("AWS authorization header is invalid.  Expected AwsAccessKeyId:signature")
+            raise MalformedHeader("AWS authorization header is invalid.  Expected AwsAccessKeyId:signature")
         return Signature(match[1], match[2], request.headers.get("x-amz-security-token"), _date(request), False)
     if header or b"AWSAccessKeyId=" not in request.query_string:
         return None
@@ -96,9 +100,12 @@ def read(request: HttpRequest) -> Signature | None:
 def _date(request: HttpRequest) -> float:
     text = request.headers.get("x-amz-date") or request.headers.get("date") or ""
     try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError) as error:
+        moment = parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError) as error:
         raise SignatureProblem("AWS authentication requires a valid Date or x-amz-date header") from error
+    if moment < 0:
+        raise SignatureProblem("AWS authentication requires a valid Date or x-amz-date header")
+    return moment
 
 
 def _parameters(raw: bytes) -> list[tuple[str, str | None]]:

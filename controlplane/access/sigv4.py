@@ -78,7 +78,7 @@ def read(request: HttpRequest) -> Signature | None:
     """The signature of a request, None where it has none at all. Raises SignatureProblem."""
     header = request.headers.get("authorization")
     in_query = b"X-Amz-Algorithm=" in request.query_string or b"X-Amz-Signature=" in request.query_string
-    if header is not None:
+    if header:  # an empty one says nothing
         if in_query:
             raise TwoSchemes(
                 "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from controlplane.services.s3.errors import AccessDenied, EntityTooLarge, Entity
 
 _MOST_FIELDS_BYTES = 20 * 1024
 _FREE = frozenset({"policy", "file", "awsaccesskeyid", "signature", "x-amz-signature", "submit"})
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 _VARIABLE = re.compile(r"\$\{filename\}")
 
 
@@ -150,11 +152,7 @@ def check_policy(text: str, fields: Mapping[str, str], bucket: str) -> tuple[int
         raise InvalidPolicyDocument("Invalid Policy: Invalid JSON.") from error
     if not isinstance(conditions, list) or not conditions:
         raise InvalidPolicyDocument("Invalid Policy: Invalid conditions.")
-    try:
-        until = datetime.fromisoformat(str(expiration).replace("Z", "+00:00"))
-    except ValueError as error:
-        raise InvalidPolicyDocument("Invalid Policy: Invalid 'expiration' value.") from error
-    if (until if until.tzinfo else until.replace(tzinfo=UTC)) <= datetime.now(UTC):
+    if _moment(str(expiration)) <= datetime.now(UTC):
         raise AccessDenied("Invalid according to Policy: Policy expired.")
     least, most, named = 0, 5 * 1024**3, set[str]()
     given = {**fields, "bucket": bucket}
@@ -163,9 +161,16 @@ def check_policy(text: str, fields: Mapping[str, str], bucket: str) -> tuple[int
         if bounds is not None:
             least, most = max(least, bounds[0]), min(most, bounds[1])
     for name in given:
-        if name not in named and name not in _FREE and not name.startswith("x-ignore-") and name != "bucket":
+        if name not in named and name not in _FREE and not name.startswith("x-ignore-"):
             raise AccessDenied(f"Invalid according to Policy: Extra input fields: {name[:100]}")
     return least, most
+
+
+def _moment(text: str) -> datetime:
+    if _MOMENT.fullmatch(text):
+        with suppress(ValueError):
+            return datetime.fromisoformat(f"{text[:19]}+00:00")
+    raise InvalidPolicyDocument("Invalid Policy: Invalid 'expiration' value.")
 
 
 def _check(condition: Any, given: Mapping[str, str], named: set[str]) -> tuple[int, int] | None:
