@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121165336"
-down_revision = "20261121163608"
+revision = "20261121173000"
+down_revision = "20261121172600"
 
 
 def upgrade() -> None:
