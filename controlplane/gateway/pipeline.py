@@ -13,6 +13,7 @@ from controlplane.core.operation import OrUnsigned, SignedByCertificate, Unauthe
 from controlplane.gateway.audit import note_exchange
 from controlplane.gateway.dispatch import Dispatcher
 from controlplane.gateway.exchange import Exchange
+from controlplane.gateway.incoming import ClientGone
 from controlplane.gateway.translate import OVERTAKEN, TRY_AGAIN, translate
 from controlplane.state.database import Database
 from controlplane.state.unit_of_work import UnitOfWork
@@ -46,6 +47,8 @@ class Pipeline:
             started = time.perf_counter()
             try:
                 await step(exchange)
+            except ClientGone:
+                raise
             except Exception as error:
                 exchange.error = translate(error)
                 exchange.response = encode_error(exchange.route, exchange.error, exchange.request_id)

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import orjson
+
 from controlplane.core.context import Context, Unit
 from controlplane.core.errors import NotImplementedByCelaje
 from controlplane.services.s3 import conditions, events, versions
@@ -36,10 +38,12 @@ _TYPES = {
     "tags": "jsonb", "acl": "jsonb", "lock_mode": "text", "lock_until": "timestamptz", "legal_hold": "bool",
     "upload_id": "text", "parts": "int", "blob": "text", "content": "bytea", "place": "bigint",
 }  # fmt: skip
-_ARRAYS = ", ".join(f"${n}::{_TYPES[name]}[]" for n, name in enumerate(COLUMNS, 1))
+# JSON goes into arrays as text: a list among their elements would be taken for a further dimension.
+_ARRAYS = ", ".join(f"${n}::{_TYPES[name].replace('jsonb', 'text')}[]" for n, name in enumerate(COLUMNS, 1))
+_GIVEN = ", ".join(f"{name}::jsonb" if _TYPES[name] == "jsonb" else name for name in COLUMNS)
 _CHANGED = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("bucket_id", "key"))
 _PUT = f"""
-INSERT INTO s3_objects ({ALL}) SELECT {ALL} FROM unnest({_ARRAYS}) AS given ({ALL})
+INSERT INTO s3_objects ({ALL}) SELECT {_GIVEN} FROM unnest({_ARRAYS}) AS given ({ALL})
 WHERE EXISTS (SELECT FROM s3_buckets b WHERE b.id = given.bucket_id)
 ON CONFLICT (bucket_id, key) DO UPDATE SET {_CHANGED}
 RETURNING bucket_id, key, old.blob AS blob, old.upload_id AS upload_id
@@ -99,7 +103,7 @@ class _Puts:
         """Of several puts of one key the last counts; those before it were overwritten at once."""
         last = {(item["bucket_id"], item["key"]): item for item in items}
         async with self._database.unit() as db:
-            rows = await db.alone(_PUT, *([item[name] for item in last.values()] for name in COLUMNS))
+            rows = await db.alone(_PUT, *_arrays(list(last.values())))
         replaced = {(row["bucket_id"], row["key"]): row for row in rows}
         outcomes: list[list[Any] | Exception] = []
         for item in items:
@@ -109,6 +113,14 @@ class _Puts:
             else:
                 outcomes.append([replaced[name] if last[name] is item else item])
         return outcomes
+
+
+def _arrays(items: Sequence[Columns]) -> list[list[Any]]:
+    """One array a column."""
+    return [
+        [orjson.dumps(value).decode() if _TYPES[name] == "jsonb" and value is not None else value for value in column]
+        for name, column in ((name, [item[name] for item in items]) for name in COLUMNS)
+    ]
 
 
 _PUTS: WeakKeyDictionary[Database, _Puts] = WeakKeyDictionary()
@@ -140,7 +152,7 @@ async def put(
         if shared and not events.wanted(bucket):
             replaced = await _put_with_others(ctx, columns)
         else:
-            replaced = await ctx.db.fetch(_PUT, *([columns[name]] for name in COLUMNS))
+            replaced = await ctx.db.fetch(_PUT, *_arrays([columns]))
         discard(ctx, replaced)
         return None
     arguments = [columns[name] for name in COLUMNS]
@@ -198,7 +210,7 @@ async def _put_version(
     await _make_room(ctx, bucket, key)
     columns["place"] = versions.new_place()
     columns["version"] = versions.new(columns["place"]) if bucket.versioning == ENABLED else None
-    await db.fetch(_PUT, *([columns[name]] for name in COLUMNS))
+    await db.fetch(_PUT, *_arrays([columns]))
     return versions.shown(columns["version"])
 
 
