@@ -90,9 +90,10 @@ async def principal_exists(db: queries.Reader, kind: str, name: str) -> bool:
     sort, _, rest = arn.resource.partition("/")
     if arn.service == "iam" and arn.resource == "root":
         return await queries.account(db, arn.account) is not None
-    if arn.service == "sts" and sort in ("assumed-role", "federated-user"):
-        kind, id = ("role" if sort == "assumed-role" else "user"), rest.partition("/")[0]
-        return await queries.named(db, arn.account, kind, id) is not None
+    if arn.service == "sts" and sort == "federated-user":  # whoever calls GetFederationToken chooses the name
+        return bool(rest) and await queries.account(db, arn.account) is not None
+    if arn.service == "sts" and sort == "assumed-role":
+        return await queries.named(db, arn.account, "role", rest.partition("/")[0]) is not None
     if arn.service != "iam" or sort not in ("user", "role"):
         return False
     row = await queries.named(db, arn.account, sort, rest.rpartition("/")[2])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from controlplane.access import directory, queries
@@ -31,14 +31,22 @@ class UnknownPrincipal(Exception):
 async def bind(db: queries.Reader, document: str) -> str:
     """A document (that its grammar accepted) as it is to be kept. Raises UnknownPrincipal."""
     content = json.loads(document)
-    ids: dict[str, str] = {}
+    kept: dict[str, str] = {}
     for kind, name in list(_named(content)):
-        found = await _id_of(db, name) if kind == "AWS" else None
-        if found is not None:
-            ids[name] = found
+        if kind == "AWS":
+            kept[name] = await bind_name(db, name)
         elif not await directory.principal_exists(db, kind, name):
             raise UnknownPrincipal(kind, name)
-    return _replaced(content, lambda name: ids.get(name, name)) if ids else document
+    bound = any(name != id for name, id in kept.items())
+    return _replaced(content, lambda name: kept.get(name, name)) if bound else document
+
+
+async def bind_name(db: queries.Reader, name: str) -> str:
+    """One principal, such as the grantee of a grant, as it is to be kept. Raises UnknownPrincipal."""
+    found = await _id_of(db, name)
+    if found is None and not await directory.principal_exists(db, "AWS", name):
+        raise UnknownPrincipal("AWS", name)
+    return found or name
 
 
 async def _id_of(db: queries.Reader, name: str) -> str | None:
@@ -64,21 +72,28 @@ async def _id_of(db: queries.Reader, name: str) -> str | None:
 async def show(db: queries.Reader, documents: Sequence[str]) -> list[str]:
     """Documents as they are to be told: ids of those who still exist become ARNs. One SELECT at most."""
     contents = {document: json.loads(document) for document in documents if _MAYBE.search(document)}
-    ids = {match[1] for content in contents.values() for _, name in _named(content) if (match := _ID.fullmatch(name))}
-    if not ids:
+    arns = await show_names(db, {name for content in contents.values() for _, name in _named(content)})
+    if not arns:
         return list(documents)
-    rows = {row["id"]: row for row in await db.fetch(_IDENTITIES, sorted(ids))}
+    return [
+        _replaced(contents[document], lambda name: arns.get(name, name)) if document in contents else document
+        for document in documents
+    ]
 
-    def arn(name: str) -> str:
-        match = _ID.fullmatch(name)
-        row = rows.get(match[1]) if match else None
-        if match is None or row is None:
-            return name
-        if match[2]:
-            return f"arn:aws:sts::{row['account_id']}:assumed-role/{row['name']}/{match[2][1:]}"
-        return f"arn:aws:iam::{row['account_id']}:{row['kind']}{row['path']}{row['name']}"
 
-    return [_replaced(contents[document], arn) if document in contents else document for document in documents]
+async def show_names(db: queries.Reader, names: Iterable[str]) -> dict[str, str]:
+    """The ARNs of those of the kept names that are ids of somebody who still exists. One SELECT at most."""
+    found = {name: match for name in names if (match := _ID.fullmatch(name))}
+    if not found:
+        return {}
+    rows = {row["id"]: row for row in await db.fetch(_IDENTITIES, sorted({match[1] for match in found.values()}))}
+    return {name: _arn_of(rows[match[1]], match[2]) for name, match in found.items() if match[1] in rows}
+
+
+def _arn_of(row: Any, session: str | None) -> str:
+    if session:
+        return f"arn:aws:sts::{row['account_id']}:assumed-role/{row['name']}/{session[1:]}"
+    return f"arn:aws:iam::{row['account_id']}:{row['kind']}{row['path']}{row['name']}"
 
 
 def _elements(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -41,6 +41,8 @@ def validate(route: Route, parameters: Mapping[str, Any]) -> None:
     found: Found = []
     check(parameters, (), found)
     if found:
+        if operation.name in wording.UNQUOTED:
+            found = [item if item.rule is Rule.REQUIRED else replace(item, value=wording.HIDDEN) for item in found]
         raise wording.invalid(operation.service, route.protocol, found[:_MOST])
 
 

@@ -22,6 +22,10 @@ _BAD_XML = "The XML you provided was not well-formed or did not validate against
 
 HIDDEN = object()
 """Stands for a value that the model calls sensitive: it is not repeated."""
+UNQUOTED = frozenset(
+    {"DeleteServiceSpecificCredential", "ResetServiceSpecificCredential", "UpdateServiceSpecificCredential"}
+)
+"""Operations (of IAM) that were recorded to repeat no value, whatever the model calls it."""
 
 
 class Rule(Enum):
@@ -163,9 +167,12 @@ def _has_reason(service: Service) -> bool:
 
 def _coral(violation: Violation) -> str:
     value = "null " if violation.rule is Rule.REQUIRED else f"'{render(violation.value)}' "
+    constraint = violation.constraint
     if violation.value is HIDDEN:
         value = ""
-    return f"Value {value}at '{_path(violation.path)}' failed to satisfy constraint: {violation.constraint}"
+        if violation.rule is Rule.ENUM:
+            constraint = constraint.partition(":")[0]
+    return f"Value {value}at '{_path(violation.path)}' failed to satisfy constraint: {constraint}"
 
 
 def _path(path: Sequence[str]) -> str:

@@ -15,25 +15,36 @@ __all__ = ["mirror"]
 CONFIGURATION = Path(__file__).parent / "terraform" / "identities.tf"
 
 
-def test_identities_are_applied_kept_and_destroyed(account: Account, mirror: Path, tmp_path: Path) -> None:
-    shutil.copy(CONFIGURATION, tmp_path)
-    (tmp_path / "cli.rc").write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{mirror}" }}\n}}\n')
-    authority = certify("authority", ca=True)
-    terraform = Terraform(
-        tmp_path,
+def over(account: Account, mirror: Path, folder: Path, configuration: Path, **variables: str) -> Terraform:
+    """Terraform in a folder with a configuration, as an account's root user."""
+    shutil.copy(configuration, folder)
+    (folder / "cli.rc").write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{mirror}" }}\n}}\n')
+    return Terraform(
+        folder,
         {
             "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "TF_CLI_CONFIG_FILE": str(tmp_path / "cli.rc"),
+            "HOME": str(folder),
+            "TF_CLI_CONFIG_FILE": str(folder / "cli.rc"),
             "CHECKPOINT_DISABLE": "1",
             "AWS_ACCESS_KEY_ID": account.access_key_id,
             "AWS_SECRET_ACCESS_KEY": account.secret_access_key,
             "TF_VAR_endpoint": account.endpoint,
-            "TF_VAR_alias": f"school-{account.id}",
-            "TF_VAR_metadata": metadata(authority),
-            "TF_VAR_certificate": authority.pem,
-            "TF_VAR_private_key": authority.key_pem,
+            **{f"TF_VAR_{name}": value for name, value in variables.items()},
         },
+    )
+
+
+def test_identities_are_applied_kept_and_destroyed(account: Account, mirror: Path, tmp_path: Path) -> None:
+    authority = certify("authority", ca=True)
+    terraform = over(
+        account,
+        mirror,
+        tmp_path,
+        CONFIGURATION,
+        alias=f"school-{account.id}",
+        metadata=metadata(authority),
+        certificate=authority.pem,
+        private_key=authority.key_pem,
     )
     terraform("init")
     terraform("apply", "-auto-approve")

@@ -36,7 +36,8 @@ class MalformedPolicy(Exception):
 
 
 class _Json:
-    """Reading JSON as strictly as a policy needs: no repeated keys, no NaN, no depth that exhausts the stack."""
+    """Reading JSON as strictly as a policy needs: no repeated keys, no NaN, no depth that exhausts the stack, no text
+    that is none (NUL, half a surrogate pair)."""
 
     @staticmethod
     def read(text: str) -> Any:
@@ -46,7 +47,7 @@ class _Json:
             value = json.loads(text, object_pairs_hook=_Json._object, parse_constant=_Json._constant)
         except (ValueError, RecursionError) as error:
             raise ValueError("not JSON") from error
-        _check_depth(value, _MAX_DEPTH)
+        _check_values(value, _MAX_DEPTH)
         return value
 
     @staticmethod
@@ -61,12 +62,26 @@ class _Json:
         raise ValueError(name)
 
 
-def _check_depth(value: Any, left: int) -> None:
+def _check_values(value: Any, left: int) -> None:
     if left == 0:
         raise ValueError("too deep")
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            _check_depth(item, left - 1)
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_text(key)
+            _check_values(item, left - 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_values(item, left - 1)
+
+
+def _check_text(text: str) -> None:
+    """Raises ValueError for what neither Postgres nor UTF-8 can hold."""
+    if not text.isascii():
+        text.encode()
+    if "\x00" in text:
+        raise ValueError("a NUL character")
 
 
 def validate_identity(document: str) -> dict[str, Any]:

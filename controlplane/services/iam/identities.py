@@ -6,6 +6,7 @@ from typing import Any
 
 from controlplane.access.principals import announce
 from controlplane.core.context import Context
+from controlplane.core.operation import Resource
 from controlplane.core.tags import MAX_TAGS, to_dict
 from controlplane.services.iam.errors import (
     DeleteConflict,
@@ -70,8 +71,10 @@ async def delete(ctx: Context, noun: Noun, name: str) -> None:
 async def rename(ctx: Context, noun: Noun, name: str, new_name: str | None, new_path: str | None) -> None:
     """Give one another name or path; its id stays. Raises NoSuchEntity, EntityAlreadyExists."""
     row = await lock(ctx, noun, name)
-    wanted = new_name or row["name"]
-    if not await identities.rename(ctx, row, noun, wanted, new_path or row["path"]):
+    wanted, path = new_name or row["name"], new_path or row["path"]
+    # Whoever may change one may not for that make it one of those that others alone may change.
+    await ctx.authorize(f"iam:Update{noun.word}", Resource(noun.arn(ctx.account_id, path, wanted), row["tags"]))
+    if not await identities.rename(ctx, row, noun, wanted, path):
         raise noun.taken(wanted)
     await announce(ctx.db, ctx.account_id)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from controlplane.access import directory
+from controlplane.access import named_principals
 from controlplane.access.authorize import lets_in
 from controlplane.access.policy.grammar import MalformedPolicy, statements_of, validate_resource
 from controlplane.core.context import Context
@@ -81,10 +81,11 @@ def _written(policy: Mapping[str, Any]) -> str:
     return orjson.dumps(policy, option=orjson.OPT_INDENT_2).decode()
 
 
-async def check(ctx: Context, document: str, key_arn: str, *, bypass: bool) -> None:
-    """Refuse what is no key policy, names principals that do not exist, or locks the caller out.
+async def check(ctx: Context, document: str, key_arn: str, *, bypass: bool) -> str:
+    """A key policy as it is to be kept, its principals by their ids.
 
-    Raises MalformedPolicyDocumentException, LimitExceededException.
+    Refuses what is none, names principals that do not exist, or locks the caller out. Raises
+    MalformedPolicyDocumentException, LimitExceededException.
     """
     if len(document.encode()) > LARGEST:
         raise LimitExceededException(f"Key policy may not exceed {LARGEST} bytes.")
@@ -95,18 +96,17 @@ async def check(ctx: Context, document: str, key_arn: str, *, bypass: bool) -> N
     for statement in statements_of(content):
         if "Resource" not in statement and "NotResource" not in statement:
             raise MalformedPolicyDocumentException("Missing required field Resource")
-        for kind, name in _principals(statement):
-            if not await directory.principal_exists(ctx.db, kind, name):
-                raise MalformedPolicyDocumentException(
-                    "Policy contains a statement with one or more invalid principals."
-                )
+    try:
+        kept = await named_principals.bind(ctx.db, document)
+    except named_principals.UnknownPrincipal as error:
+        raise MalformedPolicyDocumentException(
+            "Policy contains a statement with one or more invalid principals."
+        ) from error
     if not bypass and not lets_in(content, ctx.principal, "kms:PutKeyPolicy", key_arn):
         raise MalformedPolicyDocumentException(_LOCKED_OUT)
+    return kept
 
 
-def _principals(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    element = statement.get("Principal", statement.get("NotPrincipal"))
-    if isinstance(element, Mapping):
-        for kind, names in element.items():
-            for name in [names] if isinstance(names, str) else names:
-                yield kind, name
+async def shown(ctx: Context, document: str) -> str:
+    """A kept key policy as it is told, principals by their ARNs."""
+    return (await named_principals.show(ctx.db, [document]))[0]

@@ -17,6 +17,7 @@ from controlplane.services.sts.errors import (
 _ROOM = 4096
 """Characters of policies and tags that a token may carry; STS tells how much of its room is taken in percent."""
 _MAX_TAGS = 50
+_MOST_ARNS = 10
 
 
 def policies(request: Any, account_id: str) -> tuple[list[str], list[str]]:
@@ -31,6 +32,8 @@ def policies(request: Any, account_id: str) -> tuple[list[str], list[str]]:
         except MalformedPolicy as error:
             raise MalformedPolicyDocument(str(error)) from error
     arns = [item["arn"] for item in request.get("PolicyArns") or () if item.get("arn")]
+    if len(arns) > _MOST_ARNS:
+        raise ValidationError(f"The number of session policies exceeds the limit of {_MOST_ARNS}.")
     for arn in arns:
         if not arn.startswith((f"arn:aws:iam::{account_id}:policy/", "arn:aws:iam::aws:policy/")):
             raise ValidationError(f"Invalid policy ARN: {arn}")

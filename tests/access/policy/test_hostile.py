@@ -108,6 +108,20 @@ def test_bombs_are_malformed(text: str, validate: Any) -> None:
     assert time.perf_counter() - started < SECOND
 
 
+@pytest.mark.parametrize("text", ["\\u0000", "\\ud800", "\\udc00\\ud800", "x\\u0000"])
+@pytest.mark.parametrize("place", ["key", "value"])
+def test_what_can_neither_be_stored_nor_told_is_no_text(text: str, place: str) -> None:
+    def statement(text: str) -> str:
+        condition = f'"{text}":"a"' if place == "key" else f'"aws:username":"{text}"'
+        statement = f'"Effect":"Allow","Action":"s3:*","Condition":{{"StringEquals":{{{condition}}}}}'
+        return f'{{"Version":"2012-10-17","Statement":{{{statement},MORE}}}}'
+
+    for validate, more in ((validate_identity, '"Resource":"*"'), (validate_resource, '"Principal":"*"')):
+        validate(statement("\\ud83d\\ude00").replace("MORE", more))
+        with pytest.raises(MalformedPolicy):
+            validate(statement(text).replace("MORE", more))
+
+
 _SCALARS = st.one_of(
     st.none(),
     st.booleans(),

@@ -192,6 +192,19 @@ def test_service_specific_credentials(iam: Any, account: Account) -> None:
     iam.delete_user(UserName="ann")
 
 
+def test_refusals_about_service_specific_credentials_repeat_no_value(iam: Any) -> None:
+    assert refused(iam.delete_service_specific_credential, ServiceSpecificCredentialId="with-hyphens-in-the-id") == (
+        "ValidationError",
+        "1 validation error detected: Value at 'serviceSpecificCredentialId' failed to satisfy constraint: Member must "
+        r"satisfy regular expression pattern: [\w]+",
+    )
+    wrong = {"ServiceSpecificCredentialId": "A" * 20, "Status": "Gone"}
+    assert refused(iam.update_service_specific_credential, **wrong)[1] == (
+        "1 validation error detected: Value at 'status' failed to satisfy constraint: Member must satisfy enum value "
+        "set"
+    )
+
+
 def test_credential_report(iam: Any, account: Account) -> None:
     assert refused(iam.get_credential_report)[0] == "ReportNotPresent"
     iam.create_user(UserName="ann")

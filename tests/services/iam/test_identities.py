@@ -40,6 +40,18 @@ def test_life_of_a_user(iam: Any, account: Account) -> None:
     assert refused(iam.delete_user, UserName="Bea")[0] == "NoSuchEntity"
 
 
+def test_who_moves_or_renames_one_must_be_allowed_to_change_what_it_becomes(iam: Any, account: Account) -> None:
+    own = f"arn:aws:iam::{account.id}:*/dev/*"
+    dev = user_with_key(account, "dev", allow(["iam:UpdateUser", "iam:UpdateGroup"], own)).client("iam")
+    iam.create_user(UserName="ann", Path="/dev/")
+    iam.create_group(GroupName="staff", Path="/dev/")
+    dev.update_user(UserName="ann", NewUserName="bea")
+    dev.update_group(GroupName="staff", NewPath="/dev/more/")
+    assert refused(dev.update_user, UserName="bea", NewPath="/admin/")[0] == "AccessDenied"
+    assert refused(dev.update_group, GroupName="staff", NewPath="/")[0] == "AccessDenied"
+    assert iam.get_user(UserName="bea")["User"]["Path"] == "/dev/"
+
+
 def test_root_asks_for_itself(iam: Any, account: Account) -> None:
     me = iam.get_user()["User"]
     assert (me["Arn"], me["UserId"]) == (f"arn:aws:iam::{account.id}:root", account.id)

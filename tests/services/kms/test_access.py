@@ -236,6 +236,38 @@ def test_who_holds_a_grant_can_give_no_more(kms: Any, account: Account, key: dic
     assert refused(eve.create_grant, **to_eve, Operations=["Encrypt"], Constraints=equal)[0] == DENIED
 
 
+def test_whoever_is_made_anew_has_neither_the_policy_nor_the_grants_of_the_old(
+    kms: Any, account: Account, key: dict[str, Any], bob: Account
+) -> None:
+    iam, arn = account.client("iam"), arn_of("bob", account)
+    id, granted = key["KeyId"], kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.put_key_policy(KeyId=id, Policy=policy(lets(root_of(account), "kms:*"), lets(arn, "kms:Encrypt")))
+    kms.create_grant(KeyId=granted, GranteePrincipal=arn, RetiringPrincipal=arn, Operations=["Encrypt"])
+    for one in (id, granted):
+        bob.client("kms").encrypt(KeyId=one, Plaintext=b"x")
+    assert json.loads(kms.get_key_policy(KeyId=id)["Policy"])["Statement"][1]["Principal"] == {"AWS": arn}
+    (grant,) = kms.list_grants(KeyId=granted, GranteePrincipal=arn)["Grants"]
+    assert (grant["GranteePrincipal"], grant["RetiringPrincipal"]) == (arn, arn)
+    user_id = iam.get_user(UserName="bob")["User"]["UserId"]
+    iam.delete_access_key(UserName="bob", AccessKeyId=bob.access_key_id)
+    iam.delete_user(UserName="bob")
+    again = user_with_key(account, "bob").client("kms")
+    for one in (id, granted):
+        assert refused(again.encrypt, KeyId=one, Plaintext=b"x")[0] == DENIED
+    assert json.loads(kms.get_key_policy(KeyId=id)["Policy"])["Statement"][1]["Principal"] == {"AWS": user_id}
+    assert kms.list_grants(KeyId=granted)["Grants"][0]["GranteePrincipal"] == user_id
+    assert kms.list_grants(KeyId=granted, GranteePrincipal=arn)["Grants"] == []
+
+
+def test_an_empty_context_constrains_nothing(kms: Any, account: Account, key: dict[str, Any], bob: Account) -> None:
+    constraints = {"EncryptionContextEquals": {"tenant": "a"}, "EncryptionContextSubset": {}}
+    kms.create_grant(
+        KeyId=key["KeyId"], GranteePrincipal=arn_of("bob", account), Operations=["Encrypt"], Constraints=constraints
+    )
+    bob.client("kms").encrypt(KeyId=key["KeyId"], Plaintext=b"x", EncryptionContext={"tenant": "a"})
+    assert refused(bob.client("kms").encrypt, KeyId=key["KeyId"], Plaintext=b"x")[0] == DENIED
+
+
 def test_retiring(kms: Any, account: Account, key: dict[str, Any], bob: Account) -> None:
     id, his = key["KeyId"], bob.client("kms")
     eve = user_with_key(account, "eve").client("kms")
@@ -257,6 +289,7 @@ def test_retiring(kms: Any, account: Account, key: dict[str, Any], bob: Account)
     [
         ({"GranteePrincipal": "arn:aws:s3:::bucket"}, "InvalidArnException"),
         ({"GranteePrincipal": "123456789012"}, "InvalidArnException"),
+        ({"GranteePrincipal": "arn:aws:iam::123456789012:user/nobody"}, "InvalidArnException"),
         ({"GranteePrincipal": "arn:aws:iam::123456789012:user/a", "Operations": ["Sign"]}, "ValidationException"),
         ({}, "ValidationException"),
     ],

@@ -58,6 +58,7 @@ def test_automatic_rotation(kms: Any, key: dict[str, Any], cloud: Cloud) -> None
     assert not kms.get_key_rotation_status(KeyId=id)["KeyRotationEnabled"]
     pair = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
     assert refused(kms.enable_key_rotation, KeyId=pair)[0] == "UnsupportedOperationException"
+    assert kms.get_key_rotation_status(KeyId=pair)["KeyRotationEnabled"] is False
 
 
 def wrapped(kms: Any, id: str, secret: bytes, algorithm: str = "RSAES_OAEP_SHA_256") -> dict[str, Any]:

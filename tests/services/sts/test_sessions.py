@@ -170,9 +170,11 @@ def test_tags_that_go_on_with_the_next_role(account: Account, ann: Account) -> N
     first = role(account, "first", both, allow("sts:*"))
     red = allow("ec2:DescribeRegions", Condition={"StringEquals": {"aws:PrincipalTag/team": "red"}})
     second = role(account, "second", both, red)
+    untagged = role(account, "third", trust({"AWS": account.id}))
     sts, tags = ann.client("sts"), [{"Key": "Team", "Value": "red"}]
     made = sts.assume_role(RoleArn=first, RoleSessionName="one", Tags=tags, TransitiveTagKeys=["team"])
     chained = client(account, "sts", made["Credentials"])
+    assert "sts:TagSession" in refused(chained.assume_role, RoleArn=untagged, RoleSessionName="two")[1]
     made = chained.assume_role(RoleArn=second, RoleSessionName="two")
     client(account, "ec2", made["Credentials"]).describe_regions()
     assert refused(
@@ -232,7 +234,7 @@ def test_session_token_of_a_user(account: Account, ann: Account) -> None:
 
 def test_federated_users_have_what_both_allow(account: Account) -> None:
     bob = user_with_key(account, "bob", allow(["sts:*", "ec2:DescribeRegions", "ec2:DescribeVpcs", "iam:ListUsers"]))
-    both = document(allow(["ec2:DescribeRegions", "ec2:DescribeSubnets", "iam:ListUsers"]))
+    both = document(allow(["ec2:DescribeRegions", "ec2:DescribeSubnets", "iam:ListUsers", "sts:*"]))
     made = bob.client("sts").get_federation_token(Name="guest", Policy=both)
     assert made["FederatedUser"]["Arn"] == f"arn:aws:sts::{account.id}:federated-user/guest"
     session = client(account, "ec2", made["Credentials"])
@@ -240,6 +242,8 @@ def test_federated_users_have_what_both_allow(account: Account) -> None:
     assert "no session policy" in refused(session.describe_vpcs)[1]
     assert "no identity-based policy" in refused(session.describe_subnets)[1]
     assert refused(client(account, "iam", made["Credentials"]).list_users)[0] == "InvalidClientTokenId"
+    app, sts = role(account, "app", trust({"AWS": account.id})), client(account, "sts", made["Credentials"])
+    assert refused(sts.assume_role, RoleArn=app, RoleSessionName="s1")[0] == "AccessDenied"
     nothing = bob.client("sts").get_federation_token(Name="guest")
     assert refused(client(account, "ec2", nothing["Credentials"]).describe_regions)[0] == "UnauthorizedOperation"
 
@@ -272,3 +276,39 @@ def test_a_presigned_call(account: Account, ann: Account) -> None:
         with pytest.raises(urllib.error.HTTPError) as refusal:
             urllib.request.urlopen(changed, timeout=10)
         assert refusal.value.code == 403
+
+
+def test_a_source_identity_stays_through_a_chain(account: Account, ann: Account) -> None:
+    actions = ["sts:AssumeRole", "sts:SetSourceIdentity"]
+    named = document({"Effect": "Allow", "Principal": {"AWS": account.id}, "Action": actions})
+    first = role(account, "first", named, allow("sts:*"))
+    red = allow("ec2:DescribeRegions", Condition={"StringEquals": {"aws:SourceIdentity": "ann.lee"}})
+    second = role(account, "second", named, red)
+    unwilling = role(account, "third", trust({"AWS": account.id}))
+    sts = ann.client("sts")
+    asked = {"RoleSessionName": "s1", "SourceIdentity": "ann.lee"}
+    assert "sts:SetSourceIdentity" in refused(sts.assume_role, RoleArn=unwilling, **asked)[1]
+    made = sts.assume_role(RoleArn=first, **asked)
+    assert made["SourceIdentity"] == "ann.lee"
+    chained = client(account, "sts", made["Credentials"])
+    assert refused(chained.assume_role, RoleArn=second, RoleSessionName="s2", SourceIdentity="bob")[0] == "AccessDenied"
+    assert "sts:SetSourceIdentity" in refused(chained.assume_role, RoleArn=unwilling, RoleSessionName="s2")[1]
+    made = chained.assume_role(RoleArn=second, RoleSessionName="s2")
+    assert made["SourceIdentity"] == "ann.lee"
+    client(account, "ec2", made["Credentials"]).describe_regions()
+
+
+def test_managed_session_policies(account: Account, ann: Account) -> None:
+    iam = account.client("iam")
+    arn = role(account, "app", trust({"AWS": account.id}), allow("iam:*"))
+    own = iam.create_policy(PolicyName="lists", PolicyDocument=document(allow("iam:ListUsers")))["Policy"]["Arn"]
+    sts = ann.client("sts")
+    made = sts.assume_role(RoleArn=arn, RoleSessionName="s1", PolicyArns=[{"arn": own}])
+    session = client(account, "iam", made["Credentials"])
+    session.list_users()
+    assert "no session policy" in refused(session.list_roles)[1]
+    iam.delete_policy(PolicyArn=own)
+    assert "no session policy" in refused(session.list_users)[1]
+    foreign = own.replace(account.id, "123456789012")
+    for wrong in ([{"arn": foreign}], [{"arn": own}] * 11):
+        assert refused(sts.assume_role, RoleArn=arn, RoleSessionName="s1", PolicyArns=wrong)[0] == "ValidationError"

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import jwt
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
-from cryptography.hazmat.primitives.asymmetric import rsa
+from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tests.cloud import Account
+from tests.cloud import Account, Cloud
 from tests.services.iam.conftest import allow, document
 from tests.services.iam.test_identities import refused
 from tests.services.sts.issuer import Issuer, running
@@ -57,6 +59,14 @@ class Trusting:
     def refused(self, token: str, **more: Any) -> str:
         return refused(self.assume, token=token, **more)[0]
 
+    def is_refused(self, token: str) -> bool:
+        try:
+            self.assume(token)
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "InvalidIdentityToken"
+            return True
+        return False
+
 
 def test_a_token_is_exchanged(account: Account, issuer: Issuer) -> None:
     trusting = Trusting(account, issuer)
@@ -70,6 +80,22 @@ def test_a_token_is_exchanged(account: Account, issuer: Issuer) -> None:
     assert refused(session.list_roles)[0] == "AccessDenied"
     trusting.assume(issuer.token())
     assert issuer.asked.count("/realm/keys") <= 2  # once per gateway worker
+
+
+def test_an_issuer_changes_its_keys(account: Account, cloud: Cloud, issuer: Issuer) -> None:
+    trusting = Trusting(account, issuer)
+    trusting.assume(issuer.token())
+    new = ec.generate_private_key(ec.SECP256R1())
+    public = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(new.public_key()))
+    issuer.answers["/realm/keys"] = issuer.document(keys=[{**public, "kid": "two", "use": "sig"}])
+    # An unknown key is asked for every ten seconds at most, by each worker; with the answer the old one is forgotten.
+    cloud.wait_until(lambda: not trusting.is_refused(issuer.token(new, "ES256", "two")), 20)
+
+    def is_over() -> bool:
+        trusting.is_refused(issuer.token(new, "ES256", "two"))
+        return all(trusting.is_refused(issuer.token()) for _ in range(4))
+
+    cloud.wait_until(is_over, 30)
 
 
 def test_tags_in_a_token(account: Account, issuer: Issuer) -> None:

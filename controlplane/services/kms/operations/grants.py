@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from controlplane.access import named_principals
 from controlplane.core.arn import arn
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
@@ -39,14 +41,26 @@ _MOST = 50_000
 _PAGE, _LONGEST_PAGE = 50, 100
 
 
-def _principal(request: Any, role: str) -> tuple[str | None, bool]:
-    """The principal in a role (Grantee, Retiring), and whether it is a service. Raises InvalidArnException."""
+async def _principal(ctx: Context, request: Any, role: str) -> tuple[str | None, bool]:
+    """The principal in a role (Grantee, Retiring) as it is kept, and whether it is a service.
+
+    Raises InvalidArnException.
+    """
     name, service = request.get(f"{role}Principal"), request.get(f"{role}ServicePrincipal")
     if name and service:
         raise ValidationException(f"Specify either {role}Principal or {role}ServicePrincipal, not both.")
     if name and not _PRINCIPAL.fullmatch(name):
-        raise InvalidArnException(f"ARN does not refer to a valid principal: {name}")
+        raise _no_principal(name)
+    if name:
+        try:
+            name = await named_principals.bind_name(ctx.db, name)
+        except named_principals.UnknownPrincipal as error:
+            raise _no_principal(name) from error
     return name or service, bool(service)
+
+
+def _no_principal(name: str) -> InvalidArnException:
+    return InvalidArnException(f"ARN does not refer to a valid principal: {name}")
 
 
 @operation("CreateGrant", on=permissions.on_key(elsewhere=True), own_dry_run=True)
@@ -57,7 +71,7 @@ async def create_grant(ctx: Context, request: CreateGrantRequestTypeDef) -> dict
     """
     key = permissions.key_of(ctx)
     grants.check_tokens(ctx.engine("sealing"), request.get("GrantTokens"))
-    grant = _grant(ctx, request, key)
+    grant = await _grant(ctx, request, key)
     shapes.stop_dry_run(request)
     key = await keys.fresh(ctx, key)
     _require_usable(key)
@@ -77,22 +91,23 @@ def _require_usable(key: Key) -> None:
     key.require_not("PendingDeletion", "PendingReplicaDeletion", "PendingImport")
 
 
-def _grant(ctx: Context, request: CreateGrantRequestTypeDef, key: Key) -> dict[str, Any]:
-    grantee, is_service = _principal(request, "Grantee")
-    if grantee is None:
-        raise ValidationException("GranteePrincipal is required.")
-    retiring, retiring_is_service = _principal(request, "Retiring")
+async def _grant(ctx: Context, request: CreateGrantRequestTypeDef, key: Key) -> dict[str, Any]:
     asked = sorted(set(request["Operations"]))
     if not asked:
         raise ValidationException("Operations may not be empty.")
     if wrong := [name for name in asked if name not in specs.grantable(key.spec.name, key.usage)]:
         raise ValidationException(f"Operations {wrong} are not valid for a key with usage {key.usage}.")
-    constraints: dict[str, Any] = dict(request.get("Constraints") or {})
+    # An empty context constrains nothing; Terraform sends one beside the other.
+    constraints = {name: value for name, value in (request.get("Constraints") or {}).items() if value}
     contexts = [name for name in constraints if name.startswith("EncryptionContext")]
     if contexts and key.spec.name != specs.SYMMETRIC:
         raise ValidationException("Encryption context constraints are valid for symmetric encryption keys only.")
     if len(contexts) > 1:
         raise ValidationException("A grant may have one encryption context constraint only.")
+    grantee, is_service = await _principal(ctx, request, "Grantee")
+    if grantee is None:
+        raise ValidationException("GranteePrincipal is required.")
+    retiring, retiring_is_service = await _principal(ctx, request, "Retiring")
     return {
         "id": secrets.token_hex(32),
         "key_id": key.id,
@@ -170,34 +185,43 @@ async def list_grants(ctx: Context, request: ListGrantsRequestTypeDef) -> dict[s
     """The grants on a key. Raises NotFoundException."""
     key = permissions.key_of(ctx)
     after, limit = shapes.asked(request, _PAGE, _LONGEST_PAGE)
-    grantee, _ = _principal(request, "Grantee")
+    grantee, _ = await _principal(ctx, request, "Grantee")
     rows = await queries.page(ctx, key.id, request.get("GrantId"), grantee, after, limit + 1)
-    return shapes.page("Grants", rows, limit, _shown, lambda row: str(row["id"]))
+    return await _page(ctx, rows, limit)
 
 
 @operation("ListRetirableGrants", on=ANY)
 async def list_retirable_grants(ctx: Context, request: ListRetirableGrantsRequestTypeDef) -> dict[str, Any]:
     """The grants on the account's keys that a principal may retire. Raises InvalidArnException."""
-    principal, _ = _principal(request, "Retiring")
+    principal, _ = await _principal(ctx, request, "Retiring")
     if principal is None:
         raise ValidationException("RetiringPrincipal is required.")
     after, limit = shapes.asked(request, _PAGE, _LONGEST_PAGE)
     rows = await queries.retirable(ctx, principal, after, limit + 1)
-    return shapes.page("Grants", rows, limit, _shown, lambda row: str(row["id"]))
+    return await _page(ctx, rows, limit)
 
 
-def _shown(row: Any) -> dict[str, Any]:
+async def _page(ctx: Context, rows: list[Any], limit: int) -> dict[str, Any]:
+    kept = {row[role] for row in rows for role in ("grantee", "retiring") if row[role]}
+    arns = await named_principals.show_names(ctx.db, kept)
+    return shapes.page("Grants", rows, limit, lambda row: _shown(row, arns), lambda row: str(row["id"]))
+
+
+def _shown(row: Any, arns: Mapping[str, str]) -> dict[str, Any]:
+    def told(name: str) -> str:
+        return arns.get(name, name)
+
     found = {
         "KeyId": arn("kms", row["region"], row["account_id"], f"key/{row['key_id']}"),
         "GrantId": row["id"],
         "Name": row["name"] or "",
         "CreationDate": row["created_at"],
-        "GranteeServicePrincipal" if row["grantee_is_service"] else "GranteePrincipal": row["grantee"],
+        "GranteeServicePrincipal" if row["grantee_is_service"] else "GranteePrincipal": told(row["grantee"]),
         "IssuingAccount": row["issuer"],
         "Operations": row["operations"],
     }
     if row["retiring"]:
-        found["RetiringServicePrincipal" if row["retiring_is_service"] else "RetiringPrincipal"] = row["retiring"]
+        found["RetiringServicePrincipal" if row["retiring_is_service"] else "RetiringPrincipal"] = told(row["retiring"])
     if row["constraints"]:
         found["Constraints"] = row["constraints"]
     return found

@@ -46,7 +46,7 @@ async def create_key(ctx: Context, request: CreateKeyRequestTypeDef) -> dict[str
     policy = request.get("Policy") or policies.default(ctx.account_id)
     bypass = bool(request.get("BypassPolicyLockoutSafetyCheck"))
     if request.get("Policy"):
-        await policies.check(ctx, policy, arn("kms", ctx.region, ctx.account_id, f"key/{id}"), bypass=bypass)
+        policy = await policies.check(ctx, policy, arn("kms", ctx.region, ctx.account_id, f"key/{id}"), bypass=bypass)
     await creating.insert(
         ctx,
         id,

@@ -25,8 +25,8 @@ async def put_key_policy(ctx: Context, request: PutKeyPolicyRequestTypeDef) -> N
     if request.get("PolicyName", policies.NAME) != policies.NAME:
         raise UnsupportedOperationException("The only valid policy name is default.")
     bypass = bool(request.get("BypassPolicyLockoutSafetyCheck"))
-    await policies.check(ctx, request["Policy"], key.arn, bypass=bypass)
-    await queries.set_column(ctx.db, key.id, key.region, "policy", request["Policy"])
+    policy = await policies.check(ctx, request["Policy"], key.arn, bypass=bypass)
+    await queries.set_column(ctx.db, key.id, key.region, "policy", policy)
 
 
 @operation("GetKeyPolicy", on=permissions.on_key())
@@ -34,7 +34,7 @@ async def get_key_policy(ctx: Context, request: GetKeyPolicyRequestTypeDef) -> d
     """A key's policy. Raises NotFoundException."""
     if request.get("PolicyName", policies.NAME) != policies.NAME:
         raise NotFoundException("No such policy exists")
-    return {"Policy": permissions.key_of(ctx).policy, "PolicyName": policies.NAME}
+    return {"Policy": await policies.shown(ctx, permissions.key_of(ctx).policy), "PolicyName": policies.NAME}
 
 
 @operation("ListKeyPolicies", on=permissions.on_key())

@@ -45,7 +45,7 @@ async def replicate_key(ctx: Context, request: ReplicateKeyRequestTypeDef) -> di
     replica = arn("kms", region, key.account_id, f"key/{key.id}")
     if request.get("Policy"):
         bypass = bool(request.get("BypassPolicyLockoutSafetyCheck"))
-        await policies.check(ctx, policy, replica, bypass=bypass)
+        policy = await policies.check(ctx, policy, replica, bypass=bypass)
     tags = shapes.tags_of(request.get("Tags"), {})
     await ctx.db.insert(
         "kms_keys",
@@ -69,7 +69,8 @@ async def replicate_key(ctx: Context, request: ReplicateKeyRequestTypeDef) -> di
     # AWS answers before the replica is there; clients wait for it to become Enabled.
     shown |= {"Enabled": False, "KeyState": "Creating"}
     shown.pop("CurrentKeyMaterialId", None)
-    answer: dict[str, Any] = {"ReplicaKeyMetadata": shown, "ReplicaPolicy": orjson.dumps(orjson.loads(policy)).decode()}
+    told = orjson.dumps(orjson.loads(await policies.shown(ctx, policy))).decode()
+    answer: dict[str, Any] = {"ReplicaKeyMetadata": shown, "ReplicaPolicy": told}
     if tags:
         answer["ReplicaTags"] = shapes.shown_tags(tags)
     return answer

@@ -58,12 +58,11 @@ async def disable_key_rotation(ctx: Context, request: DisableKeyRotationRequestT
 
 @operation("GetKeyRotationStatus", on=permissions.on_key(elsewhere=True))
 async def get_key_rotation_status(ctx: Context, request: GetKeyRotationStatusRequestTypeDef) -> dict[str, Any]:
-    """Whether and when a key is rotated. Raises UnsupportedOperationException for keys that never are."""
+    """Whether and when a key is rotated; one that never is, or is to be deleted, is not."""
     key = permissions.key_of(ctx)
-    if key.spec.name != specs.SYMMETRIC:
-        raise UnsupportedOperationException
-    answer: dict[str, Any] = {"KeyId": key.arn, "KeyRotationEnabled": key.rotation_days is not None}
-    if key.rotation_days is not None:
+    rotated = key.rotation_days is not None and key.state not in ("PendingDeletion", "PendingReplicaDeletion")
+    answer: dict[str, Any] = {"KeyId": key.arn, "KeyRotationEnabled": rotated}
+    if rotated:
         answer |= {"RotationPeriodInDays": key.rotation_days, "NextRotationDate": key.rotates_at}
     return answer
 

@@ -31,6 +31,8 @@ async def on_role(ctx: Context, request: Any) -> list[Resource]:
         raise ValidationError(f"{arn} is invalid") from error
     if ctx.principal.is_root:
         raise AccessDenied("Roles may not be assumed by root accounts.")
+    if ctx.principal.kind == "federated-user":
+        raise _refusal(ctx, arn)
     if await multi_factor.present(ctx, request):
         ctx.facts |= {"aws:MultiFactorAuthPresent": "true", "aws:MultiFactorAuthAge": "0"}
     role = await directory.role(ctx.db, arn)
@@ -62,18 +64,17 @@ async def assume_role(ctx: Context, request: AssumeRoleRequestTypeDef) -> dict[s
     caller = session_of(ctx.principal)
     chained = caller is not None and ctx.principal.kind == "assumed-role"
     [resource] = ctx.resources
-    if tags or transitive:
+    inherited, source_identity = _inherited(caller), _source_identity(request, caller)
+    # What a session hands on is set anew with each role of the chain, and each must let it be set.
+    if tags or transitive or inherited:
         await ctx.authorize("sts:TagSession", resource)
-    if request.get("SourceIdentity"):
+    if source_identity:
         await ctx.authorize("sts:SetSourceIdentity", resource)
     role = resource.row
     if role is None:
-        raise AccessDenied(
-            f"User: {ctx.principal.arn} is not authorized to perform: sts:AssumeRole on resource: {request['RoleArn']}"
-        )
+        raise _refusal(ctx, request["RoleArn"])
     seconds = _seconds(request, role, chained=chained)
     documents, arns = packing.policies(request, role["account_id"])
-    inherited = _inherited(caller)
     packed = packing.percentage(documents, arns, {**inherited, **tags})
     if {key.lower() for key in tags} & {key.lower() for key in inherited}:
         raise InvalidParameterValue(
@@ -88,7 +89,7 @@ async def assume_role(ctx: Context, request: AssumeRoleRequestTypeDef) -> dict[s
         policy_arns=arns,
         tags={**inherited, **tags},
         transitive_tag_keys=sorted({*inherited, *transitive}),
-        source_identity=_source_identity(request, caller),
+        source_identity=source_identity,
     )
     credentials, arn, id = issue_for_role(ctx.engine("sealing"), role, request["RoleSessionName"], session)
     answer: dict[str, Any] = {
@@ -100,6 +101,12 @@ async def assume_role(ctx: Context, request: AssumeRoleRequestTypeDef) -> dict[s
     if session.source_identity:
         answer["SourceIdentity"] = session.source_identity
     return answer
+
+
+def _refusal(ctx: Context, role_arn: str) -> AccessDenied:
+    return AccessDenied(
+        f"User: {ctx.principal.arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
+    )
 
 
 def _seconds(request: Any, role: Any, *, chained: bool) -> int:
