@@ -25,6 +25,7 @@ from controlplane.gateway.incoming import Receive
 from controlplane.gateway.machine_credentials import issuer
 from controlplane.gateway.meter import Meter
 from controlplane.gateway.own_paths import OwnPaths
+from controlplane.gateway.own_services import OwnServices
 from controlplane.gateway.pipeline import Pipeline
 from controlplane.gateway.server import Gateway, Scope, Send
 from controlplane.gateway.sign_in import sign_in_routes
@@ -122,6 +123,7 @@ class Application:
             settings.region,
             assembly.sealer,
         )
+        own.include_router(OwnServices(database, assembly.dispatcher, authenticator, settings.region).routes())
         self._own = OwnPaths(own)
 
 

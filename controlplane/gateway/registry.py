@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from controlplane.core.offer import Function as Offer
 from controlplane.core.operation import NoPermission, OperationSpec
+from controlplane.core.own_path import OwnPathSpec
 
 SERVICES = Path(__file__).parent.parent / "services"
 PACKAGE = "controlplane.services"
@@ -32,6 +33,7 @@ class ServiceEntry:
     level: Literal["bronze", "silver", "gold"]
     operations: dict[str, OperationSpec] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)
+    own_paths: list[OwnPathSpec] = field(default_factory=list)
 
     def action(self, spec: OperationSpec) -> str:
         """The IAM action that an operation needs."""
@@ -76,6 +78,9 @@ def _read_entry(folder: Path) -> ServiceEntry:
     if (folder / "offers.py").exists():
         module = importlib.import_module(f"{PACKAGE}.{folder.name}.offers")
         entry.offers.update({f.__offer__: f for f in vars(module).values() if hasattr(f, "__offer__")})
+    if (folder / "own_paths.py").exists():
+        module = importlib.import_module(f"{PACKAGE}.{folder.name}.own_paths")
+        entry.own_paths.extend(f.__own_path__ for f in vars(module).values() if hasattr(f, "__own_path__"))
     return entry
 
 

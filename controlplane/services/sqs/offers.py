@@ -178,7 +178,7 @@ async def _require(ctx: Context, queue: Queue) -> None:
         kept = time.monotonic() + _ALLOWED_SECONDS, error
         _keep(_decided, name, kept)
     if kept[1] is not None:
-        raise kept[1]
+        raise kept[1].with_traceback(None)  # it is raised many times
 
 
 def _keep(cache: OrderedDict[Any, Any], name: Any, value: Any) -> None:

@@ -1,0 +1,58 @@
+"""The error codes of SES."""
+
+from __future__ import annotations
+
+from controlplane.core.errors import AwsError
+
+
+class InvalidParameterValue(AwsError):
+    code = "InvalidParameterValue"
+
+
+class MessageRejected(AwsError):
+    code = "MessageRejected"
+
+
+class NotVerified(MessageRejected):
+    def __init__(self, region: str, identity: str) -> None:
+        super().__init__(
+            "Email address is not verified. The following identities failed the check in region "
+            f"{region.upper()}: {identity}"
+        )
+
+
+class TemplateDoesNotExist(AwsError):
+    code = "TemplateDoesNotExist"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Template {name} does not exist.")
+
+
+class AlreadyExists(AwsError):
+    code = "AlreadyExists"
+
+
+class InvalidTemplate(AwsError):
+    code = "InvalidTemplate"
+
+
+class MissingRenderingAttribute(AwsError):
+    code = "MissingRenderingAttribute"
+
+
+class InvalidRenderingParameter(AwsError):
+    code = "InvalidRenderingParameter"
+
+
+class AccountSendingPaused(AwsError):
+    code = "AccountSendingPausedException"
+
+    def __init__(self) -> None:
+        super().__init__("Sending is paused for this account.")
+
+
+class LimitExceeded(AwsError):
+    code = "Throttling"
+
+    def __init__(self) -> None:
+        super().__init__("Daily message quota exceeded.")

@@ -1,0 +1,1 @@
+"""The operations of SES, a file for each noun."""

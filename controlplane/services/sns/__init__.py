@@ -1,0 +1,1 @@
+"""Amazon SNS: topics, and the delivery of what is published to them."""

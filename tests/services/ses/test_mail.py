@@ -1,0 +1,89 @@
+"""Mail through boto3: composed, signed, kept, read back."""
+
+from __future__ import annotations
+
+import email
+import json
+import urllib.request
+from email.policy import default
+from typing import Any
+
+import dkim
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+from tests.cloud import Account
+
+BODY = {"Subject": {"Data": "grüße"}, "Body": {"Text": {"Data": "hallo"}, "Html": {"Data": "<b>hallo</b>"}}}
+
+
+@pytest.fixture
+def ses(account: Account) -> Any:
+    return account.client("ses")
+
+
+def mailbox(account: Account) -> list[Any]:
+    """What the account's mailbox holds, newest first."""
+    request = AWSRequest("GET", f"{account.endpoint}/_celaje/ses/mailbox")
+    SigV4Auth(Credentials(account.access_key_id, account.secret_access_key), "ses", "us-east-1").add_auth(request)
+    signed = urllib.request.Request(request.url, headers=dict(request.headers.items()))
+    with urllib.request.urlopen(signed) as answer:
+        return list(json.load(answer)["Messages"])
+
+
+def test_a_mail_is_kept_and_signed_by_its_domain(ses: Any, account: Account) -> None:
+    domain = f"d{account.id}.example.com"
+    token = ses.verify_domain_dkim(Domain=domain)["DkimTokens"][0]
+    to = {"ToAddresses": ["Ana <ana@example.com>"], "BccAddresses": ["eve@example.com"]}
+    sent = ses.send_email(Source=f"Bo <bo@{domain}>", Destination=to, Message=BODY)
+    (mail,) = mailbox(account)
+    raw = mail["RawData"].encode("utf-8", "surrogateescape")
+    parsed = email.message_from_bytes(raw, policy=default)
+    assert parsed["Subject"] == "grüße" and sent["MessageId"] in parsed["Message-ID"]
+    assert mail["Destinations"] == ["ana@example.com", "eve@example.com"] and b"eve@" not in raw
+    assert parsed.get_body(("html",)).get_content().strip() == "<b>hallo</b>"  # type: ignore[union-attr]
+    signature = dict(part.strip().split("=", 1) for part in str(parsed["DKIM-Signature"]).split(";") if "=" in part)
+    assert (signature["d"], signature["s"]) == (domain, token)
+    assert not dkim.verify(raw, dnsfunc=lambda *_, **__: b"v=DKIM1; p="), "the key decides"
+    assert ses.get_send_quota()["SentLast24Hours"] == 2.0
+
+
+def test_only_verified_identities_send(ses: Any, account: Account) -> None:
+    with pytest.raises(ClientError) as refused:
+        ses.send_email(Source="a@example.com", Destination={"ToAddresses": ["b@example.com"]}, Message=BODY)
+    assert refused.value.response["Error"]["Code"] == "MessageRejected"
+    ses.verify_email_identity(EmailAddress="a@example.com")
+    raw = b"From: a@example.com\nTo: b@example.com\nSubject: raw\n\nbody\n"
+    ses.send_raw_email(RawMessage={"Data": raw})
+    (mail,) = mailbox(account)
+    assert "Subject: raw" in mail["RawData"] and mail["Destinations"] == ["b@example.com"]
+    ses.delete_identity(Identity="a@example.com")
+    with pytest.raises(ClientError):
+        ses.send_raw_email(RawMessage={"Data": raw})
+
+
+def test_templates(ses: Any, account: Account) -> None:
+    ses.verify_email_identity(EmailAddress="a@example.com")
+    ses.create_template(Template={"TemplateName": "t", "SubjectPart": "Hi {{name}}", "HtmlPart": "<p>{{name}}</p>"})
+    request = {"Source": "a@example.com", "Template": "t"}
+    to = {"ToAddresses": ["b@example.com"]}
+    ses.send_templated_email(**request, Destination=to, TemplateData='{"name": "A&B"}')
+    assert "Subject: Hi A&B" in mailbox(account)[0]["RawData"] and "<p>A&amp;B</p>" in mailbox(account)[0]["RawData"]
+    status = ses.send_bulk_templated_email(
+        **request,
+        DefaultTemplateData="{}",
+        Destinations=[{"Destination": to, "ReplacementTemplateData": '{"name": "C"}'}, {"Destination": to}],
+    )["Status"]
+    assert [one["Status"] for one in status] == ["Success", "InvalidParameterValue"]
+
+
+def test_a_mail_cannot_smuggle_headers(ses: Any) -> None:
+    ses.verify_email_identity(EmailAddress="a@example.com")
+    for subject in ("x\r\nBcc: eve@example.com", "x\nBcc: eve@example.com"):
+        message = {**BODY, "Subject": {"Data": subject}}
+        with pytest.raises(ClientError) as refused:
+            ses.send_email(Source="a@example.com", Destination={"ToAddresses": ["b@example.com"]}, Message=message)
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
