@@ -52,6 +52,11 @@ class Settings(BaseSettings):
         description="Address and port of the endpoint. Listen elsewhere than on loopback only behind TLS: "
         "secrets that AWS's API carries in bodies would pass in clear.",
     )
+    dns_listen: Annotated[str, AfterValidator(_listen)] = Field(
+        default="127.0.0.1:5300",
+        description="Address and port on which the hosted zones of Route 53 answer, over UDP and TCP. The server is "
+        "started with the first zone.",
+    )
     endpoint_hosts: tuple[str, ...] = Field(
         default=("localhost",),
         description="Names under which clients reach this cloud, such as `cloud.example`: `bucket.cloud.example` then "
@@ -170,6 +175,12 @@ class Settings(BaseSettings):
     def address(self) -> tuple[str, int]:
         """Host and port to listen on."""
         host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def dns_address(self) -> tuple[str, int]:
+        """Host and port on which zones answer."""
+        host, _, port = self.dns_listen.rpartition(":")
         return host.strip("[]"), int(port)
 
     @property

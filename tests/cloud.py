@@ -107,6 +107,11 @@ class Cloud:
             return False
         return True
 
+    def dns_port(self) -> int:
+        """The port on which hosted zones answer."""
+        lines = (self.home / "etc/powerdns/pdns.conf").read_text().splitlines()
+        return next(int(line.partition("=")[2]) for line in lines if line.startswith("local-port="))
+
     def id(self) -> str:
         """The short id in the names of everything that its agent makes on this host."""
         return str(json.loads((self.home / "agent/identity.json").read_text())["cloud"])
@@ -194,9 +199,11 @@ class Cloud:
             return thread.submit(asyncio.run, run()).result()
 
     def _spawn(self, guardian: int, settings: dict[str, Any]) -> None:
-        with socket.socket() as probe:
+        with socket.socket() as probe, socket.socket() as other:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+            other.bind(("127.0.0.1", 0))
+            port, dns = probe.getsockname()[1], other.getsockname()[1]
+        settings.setdefault("dns_listen", f"127.0.0.1:{dns}")
         settings.setdefault("public_range", take_range())
         settings.setdefault("containers", False)
         chosen = Settings(home=self.home, listen=f"127.0.0.1:{port}", agent=self._agent, **settings)

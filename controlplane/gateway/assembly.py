@@ -12,6 +12,7 @@ from controlplane.access.recorder import Recorder
 from controlplane.access.trail.recorder import Trail
 from controlplane.core.context import Cloud
 from controlplane.engines.blobs.files import FileBlobs
+from controlplane.engines.dns.powerdns import PowerDns
 from controlplane.gateway.dispatch import Dispatcher
 from controlplane.gateway.registry import Registry
 from controlplane.settings import Settings
@@ -42,6 +43,7 @@ class Assembly:
         self.registry = Registry.scan()
         self.engines: dict[str, Any] = {
             "blobs": self.blobs,
+            "dns": PowerDns(settings.run, settings.dns_address),
             "sealing": self.sealer,
             "forms": Forms(self.principals, self.sealer),
             "attempts": Attempts(database),

@@ -8,6 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
+from controlplane.engines.dns import process
+from controlplane.engines.dns.powerdns import PowerDns
 from controlplane.settings import Settings
 from controlplane.state.embedded import Owner, Postgres, Valkey
 from controlplane.supervise.spec import Spec, Stage
@@ -46,6 +48,8 @@ def stages(settings: Settings, owner: Owner, listening: int) -> list[Stage]:
         (ours("bootstrap", "controlplane.supervise.bootstrap", once=True),),
         (*gateways, *work),
     ]
+    if process.installed():
+        plan.append((_dns(settings, owner),))
     agents = []
     if agent_reason(settings) is None:
         agents.append(_agent(settings, "agent", "agents.runtime"))
@@ -97,6 +101,18 @@ def _engines(settings: Settings, owner: Owner) -> Stage:
             Spec("valkey", tuple(valkey.command()), owner=owner, probe=valkey.healthy, prepare=valkey.prepare)
         )
     return tuple(engines)
+
+
+def _dns(settings: Settings, owner: Owner) -> Spec:
+    server = process.Server(settings.home / "etc", settings.run, settings.database, settings.dns_address, owner.gid)
+    return Spec(
+        "dns",
+        tuple(server.command()),
+        owner=owner,
+        probe=server.healthy,
+        prepare=server.prepare,
+        wanted=PowerDns(settings.run, settings.dns_address).wanted,
+    )
 
 
 def _agent(settings: Settings, name: str, module: str) -> Spec:

@@ -28,6 +28,7 @@ STABLE_SECONDS = 10.0
 """A process that was ready for so long starts over at the head of BACKOFF."""
 _PROBE_INTERVAL = 0.05
 _LIVENESS_INTERVAL = 2.0
+_WANTED_INTERVAL = 0.25
 
 
 @dataclass(slots=True)
@@ -95,6 +96,7 @@ class Process:
     async def _keep(self) -> None:
         attempt = 0
         await self._listener.open(self.spec.owner or Owner.current())
+        await self._until_wanted()
         while True:
             await asyncio.sleep(BACKOFF[min(attempt, len(BACKOFF) - 1)])
             begun = time.monotonic()
@@ -105,6 +107,13 @@ class Process:
             attempt = 0 if stable else attempt + 1
             self.status.restarts += 1
             self._enter("restarting", reason)
+
+    async def _until_wanted(self) -> None:
+        wanted = self.spec.wanted
+        if wanted is not None and not wanted.exists():
+            self._enter("done", "nothing needs it yet")
+            while not wanted.exists():
+                await asyncio.sleep(_WANTED_INTERVAL)
 
     async def _run_once(self) -> str:
         """Start it and wait for its end. Returns why it ended; empty for status 0 of a step that runs once."""

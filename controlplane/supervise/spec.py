@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from controlplane.state.embedded import Owner
 
@@ -17,7 +18,8 @@ class Spec:
 
     It is ready when `probe` says so; without a probe, when it says READY=1 on its notify socket (see notify.py).
     `prepare` runs in a thread before every start. `once` marks a step that must end well before the next stage starts.
-    `sockets` are file descriptors that it inherits under their own numbers.
+    `sockets` are file descriptors that it inherits under their own numbers. With `wanted` it is started once that file
+    is there; until then nothing waits for it.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Spec:
     prepare: Callable[[], None] | None = None
     once: bool = False
     sockets: tuple[int, ...] = ()
+    wanted: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 8.0
 

@@ -83,7 +83,7 @@ def make_action(account: Account, role: str, type: str, definition: dict[str, An
     return str(account.client("budgets").create_budget_action(**{**asked, **more})["ActionId"])
 
 
-def wait_for(account: Account, action: str, status: str, seconds: float = 20) -> None:
+def wait_for(account: Account, action: str, status: str, seconds: float = 60) -> None:
     """Wait until an action of the budget `class` has a status."""
     client, deadline = account.client("budgets"), time.monotonic() + seconds
     name = {"AccountId": account.id, "BudgetName": "class", "ActionId": action}

@@ -68,24 +68,24 @@ def test_spending_is_measured_and_told_once_a_period(account: Account, cloud: Cl
             Notification=notification(threshold, kind),
             Subscribers=[TEACHER, TOPIC],
         )
-    cloud.wait_until(lambda: spent(client, account) == pytest.approx(10 * PRICE), 20)
+    cloud.wait_until(lambda: spent(client, account) == pytest.approx(10 * PRICE), 60)
 
     def states() -> dict[float, str]:
         found = client.describe_notifications_for_budget(AccountId=account.id, BudgetName="class")["Notifications"]
         return {item["Threshold"]: item["NotificationState"] for item in found}
 
-    cloud.wait_until(lambda: states() == {50: "ALARM", 200: "OK", 90: "ALARM"}, 20)
+    cloud.wait_until(lambda: states() == {50: "ALARM", 200: "OK", 90: "ALARM"}, 60)
     told = "SELECT kind, subject, body, created_at FROM budgets_messages WHERE account_id = $1 ORDER BY created_at"
     messages = in_database(cloud, told, account.id)
     assert sorted(message["kind"] for message in messages) == ["EMAIL", "EMAIL", "SNS", "SNS"]
     assert "0.96 USD" in messages[0]["body"] and "1.00 USD" in messages[0]["body"]
     used(cloud, account, 1, NOW - timedelta(minutes=1), "i-1")
     look_again(cloud, account)
-    cloud.wait_until(lambda: spent(client, account) == pytest.approx(11 * PRICE), 20)
+    cloud.wait_until(lambda: spent(client, account) == pytest.approx(11 * PRICE), 60)
     assert len(in_database(cloud, told, account.id)) == 4
     in_database(cloud, "UPDATE budgets_notifications SET told_in = $2 WHERE account_id = $1", account.id, LAST_MONTH)
     look_again(cloud, account)
-    cloud.wait_until(lambda: len(in_database(cloud, told, account.id)) == 8, 20)
+    cloud.wait_until(lambda: len(in_database(cloud, told, account.id)) == 8, 60)
     history = client.describe_budget_performance_history(AccountId=account.id, BudgetName="class")
     (this,) = history["BudgetPerformanceHistory"]["BudgetedAndActualAmountsList"]
     assert float(this["ActualAmount"]["Amount"]) == pytest.approx(11 * PRICE)
@@ -106,8 +106,8 @@ def test_budgets_count_what_their_filters_let_through(cloud: Cloud) -> None:
     make_budget(student, "own")
     expected = {"all": 30 * PRICE, "student": 10 * PRICE, "others": 20 * PRICE, "none": 0, "hours": 30}
     for name, amount in expected.items():
-        cloud.wait_until(lambda name=name, amount=amount: spent(client, management, name) == pytest.approx(amount), 20)
-    cloud.wait_until(lambda: spent(student.client("budgets"), student, "own") == pytest.approx(10 * PRICE), 20)
+        cloud.wait_until(lambda name=name, amount=amount: spent(client, management, name) == pytest.approx(amount), 60)
+    cloud.wait_until(lambda: spent(student.client("budgets"), student, "own") == pytest.approx(10 * PRICE), 60)
     asked = {"AccountId": management.id, "BudgetName": "others"}
     assert "FilterExpression" not in client.describe_budget(**asked)["Budget"]
     assert client.describe_budget(**asked, ShowFilterExpression=True)["Budget"]["FilterExpression"] == elsewhere
@@ -129,8 +129,8 @@ def test_limits_that_change_with_time(account: Account, cloud: Cloud) -> None:
         budget = client.describe_budget(AccountId=account.id, BudgetName=name)["Budget"]
         return float(budget.get("BudgetLimit", {"Amount": -1})["Amount"])
 
-    cloud.wait_until(lambda: limit("planned") == 11, 20)
-    cloud.wait_until(lambda: limit("adjusted") == pytest.approx(100 * PRICE), 20)
+    cloud.wait_until(lambda: limit("planned") == 11, 60)
+    cloud.wait_until(lambda: limit("adjusted") == pytest.approx(100 * PRICE), 60)
 
 
 def test_what_makes_no_sense_is_refused(account: Account) -> None:

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from controlplane.access.quotas import catalogue
 from tests.cloud import Account, Cloud
+from tests.services.iam.conftest import document, trust
 from tests.services.organizations.test_organizations import code
 
 VPCS = {"ServiceCode": "vpc", "QuotaCode": "L-F678F1CE"}
@@ -70,6 +71,29 @@ def test_the_owner_grants_more_and_less(account: Account, cloud: Cloud) -> None:
     assert code(ec2.allocate_address) == "AddressLimitExceeded"
     other = cloud.new_account().client("service-quotas")
     assert code(lambda: other.get_requested_service_quota_change(RequestId=asked["Id"])) == "NoSuchResourceException"
+
+
+def test_identities_and_keys_are_counted(account: Account, cloud: Cloud) -> None:
+    """Granted quotas hold from the next request on, in every gateway."""
+    iam, kms = account.client("iam"), account.client("kms")
+    trusted = trust({"Service": "ec2.amazonaws.com"})
+    nothing = document({"Effect": "Deny", "Action": "*", "Resource": "*"})
+    makers: dict[str, Any] = {
+        "iam/L-F55AF5E4": lambda name: iam.create_user(UserName=name),
+        "iam/L-F4A5425F": lambda name: iam.create_group(GroupName=name),
+        "iam/L-FE177D64": lambda name: iam.create_role(RoleName=name, AssumeRolePolicyDocument=trusted),
+        "iam/L-E95E4862": lambda name: iam.create_policy(PolicyName=name, PolicyDocument=nothing),
+        "iam/L-6E65F664": lambda name: iam.create_instance_profile(InstanceProfileName=name),
+        "kms/L-C2F1777E": lambda name: kms.create_key(Description=name),
+    }
+    for quota, make in makers.items():
+        cloud.grant(account, quota, 1)
+        make("first")
+        assert code(lambda make=make: make("second")) in ("LimitExceeded", "LimitExceededException"), quota
+        cloud.grant(account, quota, 2)
+        make("second")
+    summary = iam.get_account_summary()["SummaryMap"]
+    assert (summary["Users"], summary["UsersQuota"], summary["RolesQuota"]) == (2, 2, 2)
 
 
 @pytest.mark.machines

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from controlplane.access.quotas import limit
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, operation
+from controlplane.services.iam import quotas
 from controlplane.services.iam.attachments import MAX_ATTACHED
 from controlplane.services.iam.documents import MANAGED_SIZE, TRUST_SIZE
 from controlplane.services.iam.errors import EntityAlreadyExists, NoSuchEntity
@@ -23,15 +25,8 @@ if TYPE_CHECKING:
         SetSecurityTokenServicePreferencesRequestTypeDef,
     )
 
-# Quotas that AWS gives every account and that this cloud does not enforce yet.
-_SHOWN_QUOTAS = {
-    "UsersQuota": 5000,
-    "GroupsQuota": 300,
-    "RolesQuota": 1000,
-    "PoliciesQuota": 1500,
-    "PolicyVersionsInUseQuota": 10000,
-    "InstanceProfilesQuota": 1000,
-}
+# A quota that AWS gives every account and that this cloud does not enforce.
+_VERSIONS_IN_USE = 10000
 
 
 @operation("GetAccountSummary", on=ANY)
@@ -40,7 +35,8 @@ async def get_account_summary(ctx: Context, request: Any) -> dict[str, Any]:
     counts = await accounts.counts(ctx)
     return {
         "SummaryMap": {
-            **_SHOWN_QUOTAS,
+            **{name: int(await limit(ctx.db, ctx.account_id, ctx.region, key)) for name, key in quotas.SUMMARY.items()},
+            "PolicyVersionsInUseQuota": _VERSIONS_IN_USE,
             "AccountMFAEnabled": int(counts["root_devices"] > 0),
             "AccountPasswordPresent": 0,
             "AccountSigningCertificatesPresent": 0,

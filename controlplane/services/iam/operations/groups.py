@@ -8,7 +8,7 @@ from controlplane.access.principals import announce
 from controlplane.core.context import Context
 from controlplane.core.ids import principal_id
 from controlplane.core.operation import operation
-from controlplane.services.iam import attachments, permissions, shapes
+from controlplane.services.iam import attachments, permissions, quotas, shapes
 from controlplane.services.iam import identities as common
 from controlplane.services.iam.errors import LimitExceeded, NoSuchEntity
 from controlplane.services.iam.nouns import GROUP, USER
@@ -33,6 +33,7 @@ MAX_GROUPS = 10
 async def create_group(ctx: Context, request: CreateGroupRequestTypeDef) -> dict[str, Any]:
     """Make a group. Raises EntityAlreadyExists."""
     name, path = request["GroupName"], request.get("Path") or "/"
+    await quotas.room_for_one(ctx, quotas.GROUPS)
     id = principal_id(GROUP.prefix)
     row = await identities.insert(ctx, id, ctx.account_id, GROUP.kind, name, path, None, {}, None, None, None)
     if row is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from controlplane.core.context import Context
 from controlplane.core.ids import principal_id
 from controlplane.core.operation import Resource, operation
-from controlplane.services.iam import documents, permissions, shapes
+from controlplane.services.iam import documents, permissions, quotas, shapes
 from controlplane.services.iam import identities as common
 from controlplane.services.iam.errors import DeleteConflict, LimitExceeded, NoSuchEntity
 from controlplane.services.iam.nouns import PROFILE, ROLE
@@ -33,6 +33,7 @@ async def create_instance_profile(ctx: Context, request: CreateInstanceProfileRe
     """Make an instance profile. Raises EntityAlreadyExists."""
     name, path = request["InstanceProfileName"], request.get("Path") or "/"
     tags = common.new_tags(request.get("Tags"))
+    await quotas.room_for_one(ctx, quotas.PROFILES)
     if not await profiles.insert(ctx, principal_id(PROFILE.prefix), ctx.account_id, name, path, tags):
         raise PROFILE.taken(name)
     return {"InstanceProfile": shapes.profile(await profiles.find(ctx, name), tags=bool(tags))}

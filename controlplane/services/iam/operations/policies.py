@@ -9,7 +9,7 @@ from controlplane.access.principals import announce
 from controlplane.core.context import Context
 from controlplane.core.ids import principal_id
 from controlplane.core.operation import operation
-from controlplane.services.iam import documents, permissions, shapes
+from controlplane.services.iam import documents, permissions, quotas, shapes
 from controlplane.services.iam import identities as common
 from controlplane.services.iam.errors import (
     AccessDenied,
@@ -52,6 +52,7 @@ async def create_policy(ctx: Context, request: CreatePolicyRequestTypeDef) -> di
     name, path, document = request["PolicyName"], request.get("Path") or "/", request["PolicyDocument"]
     documents.check_managed(document)
     tags = _new_tags(request.get("Tags"))
+    await quotas.room_for_one(ctx, quotas.POLICIES)
     arn, id = POLICY.arn(ctx.account_id, path, name), principal_id(POLICY.prefix)
     if not await policies.insert(ctx, arn, id, ctx.account_id, name, path, request.get("Description"), tags):
         raise EntityAlreadyExists(f"A policy called {name} already exists. Duplicate names are not allowed.")

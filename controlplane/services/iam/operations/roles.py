@@ -8,7 +8,7 @@ from controlplane.access.principals import announce
 from controlplane.core.context import Context
 from controlplane.core.ids import principal_id
 from controlplane.core.operation import operation
-from controlplane.services.iam import attachments, documents, permissions, shapes
+from controlplane.services.iam import attachments, documents, permissions, quotas, shapes
 from controlplane.services.iam import identities as common
 from controlplane.services.iam.errors import InvalidInput
 from controlplane.services.iam.nouns import ROLE
@@ -35,6 +35,7 @@ async def create_role(ctx: Context, request: CreateRoleRequestTypeDef) -> dict[s
         raise InvalidInput(f"The path {request['Path']} is reserved for roles of AWS services.")
     kept = await documents.check_trust(ctx, document)
     boundary = await common.check_boundary(ctx, request.get("PermissionsBoundary"))
+    await quotas.room_for_one(ctx, quotas.ROLES)
     row = await identities.insert(
         ctx,
         principal_id(ROLE.prefix),

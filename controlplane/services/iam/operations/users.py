@@ -9,7 +9,7 @@ from controlplane.access.queries import account
 from controlplane.core.context import Context
 from controlplane.core.ids import principal_id
 from controlplane.core.operation import operation
-from controlplane.services.iam import attachments, permissions, shapes
+from controlplane.services.iam import attachments, permissions, quotas, shapes
 from controlplane.services.iam import identities as common
 from controlplane.services.iam.nouns import USER
 from controlplane.services.iam.queries import identities
@@ -31,6 +31,7 @@ async def create_user(ctx: Context, request: CreateUserRequestTypeDef) -> dict[s
     boundary = await common.check_boundary(ctx, request.get("PermissionsBoundary"))
     tags = common.new_tags(request.get("Tags"))
     path = request.get("Path") or "/"
+    await quotas.room_for_one(ctx, quotas.USERS)
     id = principal_id(USER.prefix)
     row = await identities.insert(ctx, id, ctx.account_id, USER.kind, name, path, boundary, tags, None, None, None)
     if row is None:

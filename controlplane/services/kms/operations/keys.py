@@ -11,6 +11,7 @@ from controlplane.core.operation import ANY, operation
 from controlplane.services.kms import creating, grants, keys, permissions, policies, shapes, specs
 from controlplane.services.kms.errors import (
     CustomKeyStoreNotFoundException,
+    LimitExceededException,
     UnsupportedOperationException,
     ValidationException,
 )
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         UpdateKeyDescriptionRequestTypeDef,
     )
 
+_COUNT = "SELECT count(*) FROM kms_keys WHERE account_id = $1 AND region = $2 AND manager = 'CUSTOMER'"
 _ORIGINS = (keys.EXTERNAL, "AWS_KMS")
 
 
@@ -45,6 +47,7 @@ async def create_key(ctx: Context, request: CreateKeyRequestTypeDef) -> dict[str
     id = f"mrk-{uuid.uuid4().hex}" if multi_region else str(uuid.uuid4())
     policy = request.get("Policy") or policies.default(ctx.account_id)
     bypass = bool(request.get("BypassPolicyLockoutSafetyCheck"))
+    await _room_for_one(ctx)
     if request.get("Policy"):
         policy = await policies.check(ctx, policy, arn("kms", ctx.region, ctx.account_id, f"key/{id}"), bypass=bypass)
     await creating.insert(
@@ -61,6 +64,18 @@ async def create_key(ctx: Context, request: CreateKeyRequestTypeDef) -> dict[str
     if tags:
         await ctx.authorize("kms:TagResource", *ctx.resources)
     return {"KeyMetadata": keys.shown(await _made(ctx, id))}
+
+
+async def _room_for_one(ctx: Context) -> None:
+    """Raises LimitExceededException. AWS's own keys in the account do not count."""
+
+    async def used() -> float:
+        return float(await ctx.db.fetchval(_COUNT, ctx.account_id, ctx.region))
+
+    def error(limit: int) -> LimitExceededException:
+        return LimitExceededException(f"You have reached the limit of {limit} KMS keys in this account and Region.")
+
+    await ctx.within_quota("kms/L-C2F1777E", used, error)
 
 
 async def _made(ctx: Context, id: str) -> keys.Key:

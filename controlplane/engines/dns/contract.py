@@ -1,0 +1,38 @@
+"""What a DNS server must do: answer for zones that are written into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from controlplane.core.context import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a name answers for a type: one of the `choices` (weight, values), drawn anew for each question."""
+
+    ttl: int
+    choices: tuple[tuple[int, tuple[str, ...]], ...]
+
+
+Zone = Mapping[tuple[str, str], Answer]
+"""Answers by name and type. Names are absolute, in small letters and without the last dot; values are in the form of
+zone files."""
+
+
+class Dns(Protocol):
+    """Zones by name. A zone is of one writer; `write` and `remove` take effect with the commit of `db`."""
+
+    async def write(self, db: Unit, name: str, owner: str, zone: Zone) -> bool:
+        """Make the zone be just this; False when a zone of that name belongs to another owner."""
+
+    async def remove(self, db: Unit, name: str, owner: str) -> None:
+        """Take an owner's zone away; nothing happens when it has none."""
+
+    async def refresh(self, name: str) -> None:
+        """After the commit: forget older answers. Raises EngineUnavailable while nothing answers."""
+
+    async def ask(self, name: str, type: str) -> tuple[str, list[str]]:
+        """What is answered now: the response code, such as `NOERROR`, and values. Raises EngineUnavailable."""

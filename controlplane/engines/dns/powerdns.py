@@ -1,0 +1,149 @@
+"""PowerDNS over the cloud's own Postgres: zones are rows in the schema `powerdns`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dns.asyncquery
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+
+from controlplane.core.context import Unit
+from controlplane.core.errors import EngineUnavailable
+from controlplane.engines.dns.contract import Answer, Zone
+
+_SCHEMA = Path("/usr/share/pdns-backend-pgsql/schema/schema.pgsql.sql")
+_MADE = "SELECT to_regclass('powerdns.domains') IS NOT NULL"
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('powerdns', 0))"
+_FIND = "SELECT id, account FROM powerdns.domains WHERE name = $1 FOR UPDATE"
+_INSERT = """
+INSERT INTO powerdns.domains (name, type, account) VALUES ($1, 'NATIVE', $2) ON CONFLICT DO NOTHING RETURNING id
+"""
+_RECORDS = "SELECT id, name, type, content, ttl, auth FROM powerdns.records WHERE domain_id = $1"
+_DROP = "DELETE FROM powerdns.records WHERE id = ANY($1::bigint[])"
+_ADD = """
+INSERT INTO powerdns.records (domain_id, name, type, content, ttl, auth) VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_REMOVE = "DELETE FROM powerdns.domains WHERE name = $1 AND account = $2"
+_SECONDS = 2.0
+_PLAIN = re.compile(r"[A-Za-z0-9 .:_-]")
+
+Row = tuple[str, str | None, str | None, int | None, bool]
+"""Name, type, content, time to live, and whether the zone has authority over it."""
+
+
+class PowerDns:
+    """Implements `contract.Dns`. `wanted` is the file whose being there makes the supervisor start the server."""
+
+    def __init__(self, run: Path, address: tuple[str, int]) -> None:
+        self.wanted = run / "powerdns.wanted"
+        self._control = run / "pdns.controlsocket"
+        self._address = address
+
+    async def write(self, db: Unit, name: str, owner: str, zone: Zone) -> bool:
+        await self._make_schema(db)
+        self.wanted.touch()
+        found = await db.fetchrow(_FIND, name)
+        if found is None:
+            await db.fetchval(_INSERT, name, owner)
+            found = await db.fetchrow(_FIND, name)
+        if found is None or found["account"] != owner:
+            return False
+        there = {_row(item): item["id"] for item in await db.fetch(_RECORDS, found["id"])}
+        wanted = set(rows(name, zone))
+        await db.execute(_DROP, [id for row, id in there.items() if row not in wanted])
+        await db.executemany(_ADD, [(found["id"], *row) for row in wanted - there.keys()])
+        return True
+
+    async def remove(self, db: Unit, name: str, owner: str) -> None:
+        if await db.fetchval(_MADE):
+            await db.execute(_REMOVE, name, owner)
+
+    async def refresh(self, name: str) -> None:
+        await self._tell(f"PURGE {name}$")
+
+    async def ask(self, name: str, type: str) -> tuple[str, list[str]]:
+        host, port = self._address
+        try:
+            question = dns.message.make_query(dns.name.from_text(name), type)
+            answer, _ = await dns.asyncquery.udp_with_fallback(question, host, _SECONDS, port)
+        except (OSError, dns.exception.DNSException) as error:
+            raise EngineUnavailable(f"PowerDNS does not answer: {error!r}") from error
+        values = [item.to_text() for group in answer.answer for item in group]
+        return dns.rcode.to_text(answer.rcode()), values
+
+    async def _tell(self, command: str) -> None:
+        try:
+            async with asyncio.timeout(_SECONDS):
+                reader, writer = await asyncio.open_unix_connection(str(self._control))
+                try:
+                    writer.write(f"{command}\n".encode())
+                    await reader.read(100)
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError) as error:
+            raise EngineUnavailable(f"PowerDNS cannot be told: {error!r}") from error
+
+    async def _make_schema(self, db: Unit) -> None:
+        """The tables are PowerDNS's own, out of the file that its package brings."""
+        if await db.fetchval(_MADE):
+            return
+        await db.execute(_ONE_AT_A_TIME)
+        if not await db.fetchval(_MADE):
+            text = await asyncio.to_thread(_SCHEMA.read_text)
+            await db.execute(f"CREATE SCHEMA IF NOT EXISTS powerdns; SET LOCAL search_path = powerdns; {text}")
+            await db.execute("SET LOCAL search_path = public")
+
+
+def _row(item: Any) -> Row:
+    return item["name"], item["type"], item["content"], item["ttl"], item["auth"]
+
+
+def rows(apex: str, zone: Zone) -> Iterator[Row]:
+    """The rows of a zone, with those that say that a name exists although it has no records (RFC 8020)."""
+    cuts = {name for name, type in zone if type == "NS" and name != apex}
+    for (name, type), answer in zone.items():
+        auth = not (any(_below(name, cut) for cut in cuts) or (name in cuts and type != "DS"))
+        for kind, content in _contents(type, answer):
+            yield name, kind, content, answer.ttl, auth
+    there = {name for name, _ in zone}
+    for empty in {parent for name in there for parent in _parents(name, apex)} - there:
+        yield empty, None, None, None, not any(_below(empty, cut) for cut in cuts)
+
+
+def _below(name: str, other: str) -> bool:
+    return name.endswith(f".{other}")
+
+
+def _parents(name: str, apex: str) -> Iterator[str]:
+    while name != apex and "." in name:
+        name = name.partition(".")[2]
+        if not _below(name, apex):
+            return
+        yield name
+
+
+def _contents(type: str, answer: Answer) -> Iterable[tuple[str, str]]:
+    if len(answer.choices) == 1:
+        return [(type, value) for value in answer.choices[0][1]]
+    return [("LUA", _drawn(type, answer))]
+
+
+def _drawn(type: str, answer: Answer) -> str:
+    """A LUA record: PowerDNS draws the number of a choice. It runs what stands here, so that values are written as
+    nothing but letters, digits and escapes."""
+    groups = ",".join("{" + ",".join(_quoted(type, value) for value in values) + "}" for _, values in answer.choices)
+    weights = ",".join(f"{{{weight},'{number}'}}" for number, (weight, _) in enumerate(answer.choices, 1))
+    return f'{type} ";local c={{{groups}}} return c[tonumber(pickwrandom({{{weights}}}))]"'
+
+
+def _quoted(type: str, value: str) -> str:
+    text = value[1:-1] if type in ("TXT", "SPF") else value  # PowerDNS puts the quotation marks around it again
+    return "'" + "".join(c if _PLAIN.fullmatch(c) else "".join(f"\\{b:03d}" for b in c.encode()) for c in text) + "'"

@@ -1,0 +1,1 @@
+"""Route 53: hosted zones, records, and health checks that decide between them."""

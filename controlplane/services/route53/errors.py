@@ -1,0 +1,132 @@
+"""The error codes that Route 53 answers with."""
+
+from __future__ import annotations
+
+from controlplane.core.errors import AwsError
+
+
+class InvalidInput(AwsError):
+    code = "InvalidInput"
+
+
+class InvalidDomainName(AwsError):
+    code = "InvalidDomainName"
+
+
+class InvalidVPCId(AwsError):
+    code = "InvalidVPCId"
+
+
+class InvalidPaginationToken(AwsError):
+    code = "InvalidPaginationToken"
+
+
+class InvalidChangeBatch(AwsError):
+    """Nothing of a batch was done; the messages say why."""
+
+    code = "InvalidChangeBatch"
+
+    def __init__(self, messages: list[str]) -> None:
+        text = f"[{', '.join(messages)}]"
+        super().__init__(text, members={"messages": messages})
+
+
+class HostedZoneAlreadyExists(AwsError):
+    code = "HostedZoneAlreadyExists"
+    status = 409
+
+
+class HostedZoneNotEmpty(AwsError):
+    code = "HostedZoneNotEmpty"
+
+
+class HostedZoneNotPrivate(AwsError):
+    code = "HostedZoneNotPrivate"
+
+
+class NoSuchHostedZone(AwsError):
+    code = "NoSuchHostedZone"
+    status = 404
+
+
+class NoSuchChange(AwsError):
+    code = "NoSuchChange"
+    status = 404
+
+
+class TooManyHostedZones(AwsError):
+    code = "TooManyHostedZones"
+
+
+class LimitsExceeded(AwsError):
+    code = "LimitsExceeded"
+
+
+class ConflictingDomainExists(AwsError):
+    code = "ConflictingDomainExists"
+
+
+class PublicZoneVPCAssociation(AwsError):
+    code = "PublicZoneVPCAssociation"
+
+
+class LastVPCAssociation(AwsError):
+    code = "LastVPCAssociation"
+
+
+class VPCAssociationNotFound(AwsError):
+    code = "VPCAssociationNotFound"
+    status = 404
+
+
+class VPCAssociationAuthorizationNotFound(AwsError):
+    code = "VPCAssociationAuthorizationNotFound"
+    status = 404
+
+
+class NotAuthorizedException(AwsError):
+    code = "NotAuthorizedException"
+    status = 401
+
+
+class DelegationSetAlreadyCreated(AwsError):
+    code = "DelegationSetAlreadyCreated"
+
+
+class DelegationSetAlreadyReusable(AwsError):
+    code = "DelegationSetAlreadyReusable"
+
+
+class DelegationSetInUse(AwsError):
+    code = "DelegationSetInUse"
+
+
+class NoSuchDelegationSet(AwsError):
+    code = "NoSuchDelegationSet"
+
+
+class HostedZoneNotFound(AwsError):
+    code = "HostedZoneNotFound"
+
+
+class NoSuchHealthCheck(AwsError):
+    code = "NoSuchHealthCheck"
+    status = 404
+
+
+class HealthCheckAlreadyExists(AwsError):
+    code = "HealthCheckAlreadyExists"
+    status = 409
+
+
+class HealthCheckInUse(AwsError):
+    code = "HealthCheckInUse"
+
+
+class HealthCheckVersionMismatch(AwsError):
+    code = "HealthCheckVersionMismatch"
+    status = 409
+
+
+class TooManyHealthChecks(AwsError):
+    code = "TooManyHealthChecks"

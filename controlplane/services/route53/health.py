@@ -1,0 +1,92 @@
+"""Health checks: what one may be, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+
+from controlplane.core.context import Context
+from controlplane.core.errors import NotImplementedByCelaje
+from controlplane.core.operation import Resource
+from controlplane.services.route53.errors import InvalidInput, NoSuchHealthCheck
+
+CHECK = "route53.health-check"
+"""The kind of work that looks whether an endpoint answers."""
+PORTS = {"HTTP": 80, "HTTP_STR_MATCH": 80, "HTTPS": 443, "HTTPS_STR_MATCH": 443}
+_OF_ENDPOINTS = {*PORTS, "TCP"}
+_FIND = "SELECT * FROM route53_health_checks WHERE id = $1"
+
+
+def arn(id: str) -> str:
+    return f"arn:aws:route53:::healthcheck/{id}"
+
+
+async def on_check(ctx: Context, request: Any) -> list[Resource]:
+    """The health check that a request names. Its ARN says no account, so that its row must."""
+    row = await ctx.db.fetchrow(_FIND, request["HealthCheckId"])
+    owner = row["account_id"] if row is not None else ctx.account_id
+    tags = row["tags"] if row is not None else {}
+    return [Resource(arn(request["HealthCheckId"]), tags, conditions={"aws:ResourceAccount": owner}, row=row)]
+
+
+def existing(ctx: Context, request: Any) -> Any:
+    """Raises NoSuchHealthCheck."""
+    row = ctx.resources[0].row
+    if row is None or row["account_id"] != ctx.account_id:
+        raise NoSuchHealthCheck(f"A health check with id {request['HealthCheckId']} does not exist.")
+    return row
+
+
+def is_forbidden(address: str) -> bool:
+    """Whether an address leads to this machine itself or to nobody: no health check goes there."""
+    found = ip_address(address)
+    mapped = getattr(found, "ipv4_mapped", None)
+    found = mapped or found
+    return found.is_loopback or found.is_link_local or found.is_multicast or found.is_unspecified or found.is_reserved
+
+
+def checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with AWS's defaults. Raises InvalidInput."""
+    kind = given["Type"]
+    if kind == "CALCULATED":
+        return _calculated(given)
+    if kind not in _OF_ENDPOINTS:
+        raise NotImplementedByCelaje(f"Health checks of type {kind} are not built by this cloud.")
+    if not given.get("IPAddress") and not given.get("FullyQualifiedDomainName"):
+        raise InvalidInput("Invalid request: IPAddress or FullyQualifiedDomainName is required.")
+    if given.get("IPAddress") and is_forbidden(given["IPAddress"]):
+        raise InvalidInput(f"Invalid parameter : IP address {given['IPAddress']} is not allowed.")
+    if kind == "TCP" and not given.get("Port"):
+        raise InvalidInput("Invalid request: Port is required for health checks of type TCP.")
+    if kind == "TCP" and not given.get("IPAddress") and given.get("ResourcePath"):
+        raise InvalidInput("Invalid request: ResourcePath is not for health checks of type TCP.")
+    if kind.endswith("_STR_MATCH") != bool(given.get("SearchString")):
+        raise InvalidInput("Invalid request: SearchString is required for, and only for, types that match a string.")
+    if given.get("RequestInterval") not in (None, 10, 30):
+        raise InvalidInput("Invalid request: RequestInterval must be 10 or 30.")
+    if any(not 0x20 < ord(char) < 0x7F for char in given.get("ResourcePath") or ""):
+        raise InvalidInput("Invalid request: ResourcePath contains characters that are not allowed.")
+    defaults: dict[str, Any] = {"RequestInterval": 30, "FailureThreshold": 3, "MeasureLatency": False}
+    defaults |= {"Inverted": False, "Disabled": False, "EnableSNI": kind.startswith("HTTPS")}
+    if kind in PORTS:
+        defaults["Port"] = PORTS[kind]
+    return {**defaults, **given}
+
+
+def _calculated(given: Mapping[str, Any]) -> dict[str, Any]:
+    if given.get("IPAddress") or given.get("FullyQualifiedDomainName") or given.get("Port"):
+        raise InvalidInput("Invalid request: a calculated health check has no endpoint.")
+    if given.get("HealthThreshold") is None:
+        raise InvalidInput("Invalid request: HealthThreshold is required for calculated health checks.")
+    return {"Inverted": False, "Disabled": False, "ChildHealthChecks": [], **given}
+
+
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A HealthCheck."""
+    return {
+        "Id": row["id"],
+        "CallerReference": row["caller_reference"],
+        "HealthCheckConfig": row["config"],
+        "HealthCheckVersion": row["version"],
+    }

@@ -1,0 +1,95 @@
+"""The tables of Route 53, all called `route53_…`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKey, Index, Integer, Text, UniqueConstraint, func
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from controlplane.state.base import Base
+
+
+class HostedZone(Base):
+    """One hosted zone. Its row is locked by whatever changes its records. `version` grows with each change, `served` is
+    the version that is answered."""
+
+    __tablename__ = "route53_zones"
+    __table_args__ = (UniqueConstraint("account_id", "caller_reference"), Index(None, "account_id", "name", "id"))
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text, index=True)
+    comment: Mapped[str | None] = mapped_column(Text)
+    caller_reference: Mapped[str] = mapped_column(Text)
+    private: Mapped[bool] = mapped_column(Boolean)
+    delegation_set: Mapped[str | None] = mapped_column(Text, index=True)
+    name_servers: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    version: Mapped[int] = mapped_column(BigInteger, server_default="1")
+    served: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class RecordSet(Base):
+    """One resource record set, `content` in the API's own shape. `sort_key` is the name from its last label on."""
+
+    __tablename__ = "route53_record_sets"
+    __table_args__ = (Index(None, "zone_id", "sort_key", "type", "identifier"),)
+
+    zone_id: Mapped[str] = mapped_column(ForeignKey("route53_zones.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    type: Mapped[str] = mapped_column(Text, primary_key=True)
+    identifier: Mapped[str] = mapped_column(Text, primary_key=True, server_default="")
+    sort_key: Mapped[str] = mapped_column(Text(collation="C"))
+    health_check: Mapped[str | None] = mapped_column(Text, index=True)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class ZoneChange(Base):
+    """What GetChange tells of: the zone's version that a request has made."""
+
+    __tablename__ = "route53_changes"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text, index=True)
+    zone_id: Mapped[str] = mapped_column(Text, index=True)
+    version: Mapped[int] = mapped_column(BigInteger)
+    comment: Mapped[str | None] = mapped_column(Text)
+    submitted_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class DelegationSet(Base):
+    """Four name servers that several zones may share."""
+
+    __tablename__ = "route53_delegation_sets"
+    __table_args__ = (UniqueConstraint("account_id", "caller_reference"),)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text)
+    caller_reference: Mapped[str] = mapped_column(Text)
+    name_servers: Mapped[list[str]] = mapped_column(ARRAY(Text))
+
+
+class HealthCheck(Base):
+    """One health check, `config` in the API's own shape. `streak` counts observations in a row that contradict
+    `healthy`; `report` is the last one's text."""
+
+    __tablename__ = "route53_health_checks"
+    __table_args__ = (UniqueConstraint("account_id", "caller_reference"),)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text)
+    caller_reference: Mapped[str] = mapped_column(Text)
+    config: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    version: Mapped[int] = mapped_column(BigInteger, server_default="1")
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    healthy: Mapped[bool] = mapped_column(Boolean, server_default="true")
+    streak: Mapped[int] = mapped_column(Integer, server_default="0")
+    report: Mapped[str | None] = mapped_column(Text)
+    checked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    failure: Mapped[str | None] = mapped_column(Text)
+    failed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

@@ -1,0 +1,190 @@
+"""Which of several records answers, and health checks that decide it."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from controlplane.services.route53 import rendering
+from tests.cloud import Account, Cloud
+from tests.services.organizations.test_organizations import code
+from tests.services.route53.conftest import Zone
+
+
+class Endpoint:
+    """A web server of this machine, on an address that is not loopback's; it can be made ill."""
+
+    def __init__(self) -> None:
+        endpoint = self
+        self.status = 200
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(endpoint.status)
+                self.end_headers()
+                self.wfile.write(b"all is well")
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.address = _own_address()
+        self._server = http.server.ThreadingHTTPServer((self.address, 0), Handler)
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _own_address() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # nothing is sent
+        except OSError:
+            pytest.skip("this machine has no address but loopback's")
+        return str(probe.getsockname()[0])
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    made = Endpoint()
+    yield made
+    made.close()
+
+
+def check(account: Account, **config: Any) -> str:
+    """The id of a new health check."""
+    client = account.client("route53")
+    made = client.create_health_check(CallerReference=uuid.uuid4().hex, HealthCheckConfig=config)
+    return str(made["HealthCheck"]["Id"])
+
+
+def http_check(account: Account, endpoint: Endpoint, **more: Any) -> str:
+    config = {"Type": "HTTP", "IPAddress": endpoint.address, "Port": endpoint.port, "RequestInterval": 10}
+    return check(account, **{**config, "FailureThreshold": 1, **more})
+
+
+def test_weights_are_kept_and_values_stay_together(zone: Zone) -> None:
+    zone.put(
+        zone.set("w", "A", "192.0.2.1", "192.0.2.2", SetIdentifier="a", Weight=10),
+        zone.set("w", "A", "192.0.2.3", SetIdentifier="b", Weight=30),
+        zone.set("w", "A", "192.0.2.4", SetIdentifier="none", Weight=0),
+        zone.set("t", "TXT", r'"a \"b\" $(c) ${d}; \134"', '"two" "parts"', SetIdentifier="a", Weight=1),
+        zone.set("t", "TXT", "\"]]' .. os.exit() .. '\"", SetIdentifier="b", Weight=1),
+    )
+    drawn = Counter(tuple(zone.ask("w")) for _ in range(400))
+    assert set(drawn) == {("192.0.2.1", "192.0.2.2"), ("192.0.2.3",)}
+    assert 40 < drawn["192.0.2.1", "192.0.2.2"] < 170
+    texts = {tuple(zone.ask("t", "TXT")) for _ in range(40)}
+    assert texts == {
+        tuple(sorted([r'"a \"b\" $(c) ${d}; \\"', '"two" "parts"'])),
+        ("\"]]' .. os.exit() .. '\"",),
+    }
+
+
+def test_routing_policies_and_aliases(zone: Zone) -> None:
+    zone.put(
+        zone.set("many", "A", "192.0.2.1", SetIdentifier="a", MultiValueAnswer=True),
+        zone.set("many", "A", "192.0.2.2", SetIdentifier="b", MultiValueAnswer=True),
+        zone.set("near", "A", "192.0.2.3", SetIdentifier="a", Region="us-east-1"),
+        zone.set("near", "A", "192.0.2.4", SetIdentifier="b", Region="eu-west-1"),
+        zone.set("geo", "A", "192.0.2.5", SetIdentifier="a", GeoLocation={"CountryCode": "MX"}),
+        zone.set("geo", "A", "192.0.2.6", SetIdentifier="b", GeoLocation={"CountryCode": "*"}),
+    )
+    target = {"HostedZoneId": zone.id.rpartition("/")[2], "EvaluateTargetHealth": False}
+    zone.put(
+        zone.set("@", "A", AliasTarget={**target, "DNSName": f"many.{zone.name}"}),
+        zone.set("again", "A", AliasTarget={**target, "DNSName": f"{zone.name}."}),
+    )
+    assert zone.ask("many") == zone.ask("@") == zone.ask("again") == ["192.0.2.1", "192.0.2.2"]
+    assert (zone.ask("near"), zone.ask("geo")) == (["192.0.2.3"], ["192.0.2.6"])
+    missing = zone.set("x", "A", AliasTarget={**target, "DNSName": f"nowhere.{zone.name}"})
+    assert code(lambda: zone.change(missing)) == "InvalidChangeBatch"
+    twice = zone.set("near", "A", "192.0.2.9", SetIdentifier="c", Region="us-east-1")
+    assert code(lambda: zone.change(twice)) == "InvalidChangeBatch"
+
+
+def test_failover_follows_the_health_of_an_endpoint(
+    zone: Zone, account: Account, cloud: Cloud, endpoint: Endpoint
+) -> None:
+    own = http_check(account, endpoint, Type="HTTP_STR_MATCH", SearchString="all is well", ResourcePath="/health")
+    whole = check(account, Type="CALCULATED", HealthThreshold=1, ChildHealthChecks=[own])
+    zone.put(
+        zone.set("f", "A", "192.0.2.1", SetIdentifier="a", Failover="PRIMARY", HealthCheckId=own),
+        zone.set("f", "A", "192.0.2.2", SetIdentifier="b", Failover="SECONDARY"),
+        zone.set("c", "A", "192.0.2.3", SetIdentifier="a", Weight=1, HealthCheckId=whole),
+        zone.set("c", "A", "192.0.2.4", SetIdentifier="b", Weight=0),
+    )
+
+    def seen() -> str:
+        found = zone.client.get_health_check_status(HealthCheckId=own)["HealthCheckObservations"]
+        return str(found[0]["StatusReport"]["Status"]) if found else ""
+
+    cloud.wait_until(lambda: seen() == "Success: HTTP Status Code 200", 60)
+    assert (zone.ask("f"), zone.ask("c")) == (["192.0.2.1"], ["192.0.2.3"])
+    endpoint.status = 500
+    cloud.wait_until(lambda: (zone.ask("f"), zone.ask("c")) == (["192.0.2.2"], ["192.0.2.4"]), 60)
+    assert seen() == "Failure: HTTP Status Code 500"
+    endpoint.status = 200
+    cloud.wait_until(lambda: (zone.ask("f"), zone.ask("c")) == (["192.0.2.1"], ["192.0.2.3"]), 60)
+    assert code(lambda: zone.client.delete_health_check(HealthCheckId=own)) == "HealthCheckInUse"
+    reason = zone.client.get_health_check_last_failure_reason(HealthCheckId=own)["HealthCheckObservations"]
+    assert reason[0]["StatusReport"]["Status"] == "Failure: HTTP Status Code 500"
+
+
+def test_checks_are_versioned_and_go_nowhere_forbidden(account: Account) -> None:
+    client = account.client("route53")
+    for address in ("127.0.0.1", "169.254.169.254", "0.0.0.0", "::1", "::ffff:127.0.0.1", "224.0.0.1"):
+        refused = code(lambda address=address: check(account, Type="TCP", IPAddress=address, Port=80))
+        assert refused == "InvalidInput", address
+    assert code(lambda: check(account, Type="TCP", IPAddress="192.0.2.1")) == "InvalidInput"
+    assert code(lambda: check(account, Type="HTTP")) == "InvalidInput"
+    assert code(lambda: check(account, Type="HTTP_STR_MATCH", IPAddress="192.0.2.1")) == "InvalidInput"
+    assert code(lambda: check(account, Type="CALCULATED", HealthThreshold=1, ChildHealthChecks=["x"])) == "InvalidInput"
+    local = check(account, Type="TCP", FullyQualifiedDomainName="localhost", Port=1, FailureThreshold=1)
+    deadline = time.monotonic() + 60
+    while not (found := client.get_health_check_status(HealthCheckId=local)["HealthCheckObservations"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert found[0]["StatusReport"]["Status"] == "Failure: The endpoint's address is not allowed."
+    changed = client.update_health_check(HealthCheckId=local, HealthCheckVersion=1, Port=2)["HealthCheck"]
+    assert (changed["HealthCheckVersion"], changed["HealthCheckConfig"]["Port"]) == (2, 2)
+    stale = lambda: client.update_health_check(HealthCheckId=local, HealthCheckVersion=1, Port=3)  # noqa: E731
+    assert code(stale) == "HealthCheckVersionMismatch"
+    client.change_tags_for_resource(ResourceType="healthcheck", ResourceId=local, AddTags=[{"Key": "a", "Value": "b"}])
+    tags = client.list_tags_for_resource(ResourceType="healthcheck", ResourceId=local)["ResourceTagSet"]["Tags"]
+    assert tags == [{"Key": "a", "Value": "b"}]
+    client.delete_health_check(HealthCheckId=local)
+    assert code(lambda: client.get_health_check(HealthCheckId=local)) == "NoSuchHealthCheck"
+
+
+def row(name: str, identifier: str = "", **content: Any) -> dict[str, Any]:
+    values = [{"Value": value} for value in content.pop("values", ["192.0.2.1"])]
+    plain = {"TTL": 60, "ResourceRecords": values} if "AliasTarget" not in content else {}
+    return {
+        "name": name,
+        "type": "A",
+        "content": {"Name": name, "Type": "A", "SetIdentifier": identifier, **plain, **content},
+    }
+
+
+def test_when_all_are_ill_all_answer_and_aliases_in_a_circle_end() -> None:
+    alias = {"HostedZoneId": "Z", "EvaluateTargetHealth": True}
+    rows = [
+        row("w.a.test.", "1", Weight=1, HealthCheckId="ill", values=["192.0.2.1"]),
+        row("w.a.test.", "2", Weight=3, HealthCheckId="ill", values=["192.0.2.2"]),
+        row("x.a.test.", AliasTarget={**alias, "DNSName": "y.a.test."}),
+        row("y.a.test.", AliasTarget={**alias, "DNSName": "x.a.test."}),
+    ]
+    zone = rendering.Renderer(rows, {"ill"}, "us-east-1").zone()
+    assert zone["w.a.test", "A"].choices == ((1, ("192.0.2.1",)), (3, ("192.0.2.2",)))
+    assert set(zone) == {("w.a.test", "A")}
