@@ -76,8 +76,9 @@ def test_others_keep_all_that_they_have(organization: Organization, cloud: Cloud
     organization.client.close_account(AccountId=student.id)
     wait_until_freed(organization, student)
     after = belongings.rows_of(cloud, other.id)
-    assert {table for table in before if before[table] != after[table]} <= {
-        table for table in before if table.startswith("organizations_") or table in ("access_keys", "access_identities")
+    noted = {"access_keys", "access_identities", "access_trail_chunks"}  # uses and calls, written behind the requests
+    assert {table for table in before if before[table] != after[table]} <= noted | {
+        table for table in before if table.startswith("organizations_")
     }
     other.client("ec2").describe_vpcs()
 
