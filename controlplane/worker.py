@@ -31,7 +31,7 @@ from controlplane.work.runner import Runner
 
 log = logging.getLogger(__name__)
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 6.0
 _SILENT_SECONDS = 15.0
 

@@ -32,7 +32,7 @@ from tests.ranges import take_range
 
 T = TypeVar("T")
 
-START_SECONDS = 60.0
+START_SECONDS = 150.0
 STOP_SECONDS = 30.0
 
 

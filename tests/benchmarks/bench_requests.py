@@ -38,6 +38,8 @@ SECONDS = 3
 ROUNDS = 3
 CONNECTIONS = 16
 
+_TRUST = """{"Version": "2012-10-17", "Statement": [
+{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}"""
 _REPORT = """
 function done(summary, latency)
   local failed = summary.errors.status + summary.errors.read + summary.errors.write + summary.errors.timeout
@@ -76,6 +78,16 @@ class Result:
     failed: int
 
 
+def administrator(root: Target) -> Target:
+    """A user of the account with a policy that allows everything: a root user's calls ask no identity policy, and it
+    may assume no role."""
+    iam, name = root.client("iam"), "administrator"
+    iam.create_user(UserName=name)
+    iam.attach_user_policy(UserName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return Target(root.name, root.endpoint, key["AccessKeyId"], key["SecretAccessKey"])
+
+
 def operations(target: Target) -> dict[str, tuple[str, str, dict[str, Any]]]:
     """What is measured: title → service, method, parameters. Makes what the operations read."""
     user = f"user-{uuid.uuid4().hex[:8]}"
@@ -86,8 +98,10 @@ def operations(target: Target) -> dict[str, tuple[str, str, dict[str, Any]]]:
     kms = target.client("kms")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     blob = kms.encrypt(KeyId=key, Plaintext=bytes(32))["CiphertextBlob"]
+    role = target.client("iam").create_role(RoleName=user, AssumeRolePolicyDocument=_TRUST)["Role"]["Arn"]
     return {
         "sts.GetCallerIdentity": ("sts", "get_caller_identity", {}),
+        "sts.AssumeRole": ("sts", "assume_role", {"RoleArn": role, "RoleSessionName": user}),
         "iam.GetUser": ("iam", "get_user", {"UserName": user}),
         "ec2.DescribeVpcs": ("ec2", "describe_vpcs", {"VpcIds": [vpc]}),
         "ec2.DescribeInstances": ("ec2", "describe_instances", {}),
@@ -218,7 +232,8 @@ def main() -> None:
         cloud.start()
         try:
             account = cloud.new_account()
-            ours = Target("Celaje", account.endpoint, account.access_key_id, account.secret_access_key)
+            root = Target("Celaje", account.endpoint, account.access_key_id, account.secret_access_key)
+            ours = administrator(root)
             results = measure([ours, other])
             spent = steps(cloud)
         finally:
