@@ -115,10 +115,13 @@ def test_headers_beyond_the_signature_are_seen() -> None:
 GOOD = f"AWS4-HMAC-SHA256 Credential={KEY}/20261121/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=00"
 
 
+def test_an_empty_header_is_none() -> None:
+    assert sigv4.read(HttpRequest("GET", b"/", b"", {"authorization": ""})) is None
+
+
 @pytest.mark.parametrize(
     ("header", "kind"),
     [
-        ("", sigv4.UnsupportedScheme),
         ("Bearer x", sigv4.UnsupportedScheme),
         ("AWS key:signature", sigv4.UnsupportedScheme),
         (GOOD.replace("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"), sigv4.UnsupportedScheme),
