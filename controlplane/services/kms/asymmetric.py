@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -101,7 +101,5 @@ def shared_secret(key: Any, peer: Any) -> bytes:
         if not isinstance(public, ec.EllipticCurvePublicKey) or public.curve.name != key.curve.name:
             raise ValidationException
         return bytes(key.exchange(ec.ECDH(), public))
-    except (ValueError, TypeError) as error:
-        raise ValidationException from error
-    except Exception as error:  # `cryptography` has an exception of its own for curves that it does not know
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ValidationException from error

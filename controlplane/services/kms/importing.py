@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding
@@ -83,9 +84,7 @@ def _made(key: Key, secret: bytes) -> Made:
         return Made(secret)
     try:
         private: Any = serialization.load_der_private_key(secret, None)
-    except (ValueError, TypeError) as error:
-        raise IncorrectKeyMaterialException("Key material is not a PKCS #8 private key.") from error
-    except Exception as error:  # `cryptography` has an exception of its own for algorithms that it does not know
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise IncorrectKeyMaterialException("Key material is not a PKCS #8 private key.") from error
     if not _fits(key, private):
         raise IncorrectKeyMaterialException(f"Key material is not of spec {key.spec.name}.")
