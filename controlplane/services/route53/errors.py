@@ -13,14 +13,6 @@ class InvalidDomainName(AwsError):
     code = "InvalidDomainName"
 
 
-class InvalidVPCId(AwsError):
-    code = "InvalidVPCId"
-
-
-class InvalidPaginationToken(AwsError):
-    code = "InvalidPaginationToken"
-
-
 class InvalidChangeBatch(AwsError):
     """Nothing of a batch was done; the messages say why."""
 
@@ -40,10 +32,6 @@ class HostedZoneNotEmpty(AwsError):
     code = "HostedZoneNotEmpty"
 
 
-class HostedZoneNotPrivate(AwsError):
-    code = "HostedZoneNotPrivate"
-
-
 class NoSuchHostedZone(AwsError):
     code = "NoSuchHostedZone"
     status = 404
@@ -60,33 +48,6 @@ class TooManyHostedZones(AwsError):
 
 class LimitsExceeded(AwsError):
     code = "LimitsExceeded"
-
-
-class ConflictingDomainExists(AwsError):
-    code = "ConflictingDomainExists"
-
-
-class PublicZoneVPCAssociation(AwsError):
-    code = "PublicZoneVPCAssociation"
-
-
-class LastVPCAssociation(AwsError):
-    code = "LastVPCAssociation"
-
-
-class VPCAssociationNotFound(AwsError):
-    code = "VPCAssociationNotFound"
-    status = 404
-
-
-class VPCAssociationAuthorizationNotFound(AwsError):
-    code = "VPCAssociationAuthorizationNotFound"
-    status = 404
-
-
-class NotAuthorizedException(AwsError):
-    code = "NotAuthorizedException"
-    status = 401
 
 
 class DelegationSetAlreadyCreated(AwsError):

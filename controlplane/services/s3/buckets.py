@@ -9,7 +9,6 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import Resource
-from controlplane.core.tags import to_dict
 from controlplane.services.s3 import cors, grants, publicity
 from controlplane.services.s3.errors import AccessDenied, NoSuchBucket
 
@@ -172,8 +171,3 @@ def the_bucket(ctx: Context) -> Bucket:
         raise NoSuchBucket(BucketName=ctx.request["Bucket"])
     found: Bucket = bucket
     return found
-
-
-def tag_set(tagging: Mapping[str, Any] | None) -> dict[str, str]:
-    """A Tagging document as a dictionary."""
-    return to_dict((tagging or {}).get("TagSet"))

@@ -43,11 +43,6 @@ class BucketNotEmpty(S3Error):
     text = "The bucket you tried to delete is not empty"
 
 
-class ConditionalRequestConflict(S3Error):
-    code, status = "ConditionalRequestConflict", 409
-    text = "The conditional request cannot succeed due to a conflicting operation against this resource."
-
-
 class EntityTooLarge(S3Error):
     code, text = "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size"
 
@@ -175,7 +170,3 @@ class NotModified(S3Error):
 class PreconditionFailed(S3Error):
     code, status = "PreconditionFailed", 412
     text = "At least one of the pre-conditions you specified did not hold"
-
-
-class TooManyBuckets(S3Error):
-    code, text = "TooManyBuckets", "You have attempted to create more buckets than allowed"

@@ -140,7 +140,7 @@ async def put(
     """Make a version the current one of its key, if the request's conditions hold; answers its id where there is one.
     Without `shared` it is a part of the request's own transaction.
 
-    Raises PreconditionFailed, NoSuchKey, ConditionalRequestConflict, NoSuchBucket.
+    Raises PreconditionFailed, NoSuchKey, NoSuchBucket.
     """
     match, none_match = request.get("IfMatch"), request.get("IfNoneMatch")
     if none_match is not None and none_match.strip() != "*":

@@ -88,18 +88,3 @@ class EndpointDisabled(AwsError):
 
     def __init__(self) -> None:
         super().__init__("Endpoint is disabled")
-
-
-class FilterPolicyLimitExceeded(AwsError):
-    code = "FilterPolicyLimitExceeded"
-    status = 403
-
-
-class SubscriptionLimitExceeded(AwsError):
-    code = "SubscriptionLimitExceeded"
-    status = 403
-
-
-class TopicLimitExceeded(AwsError):
-    code = "TopicLimitExceeded"
-    status = 403

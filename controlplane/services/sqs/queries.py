@@ -8,7 +8,6 @@ from typing import Any
 from controlplane.core.context import Context, Unit
 
 _QUEUE = "SELECT * FROM sqs_queues WHERE account_id = $1 AND region = $2 AND name = $3"
-_BY_ID = "SELECT * FROM sqs_queues WHERE id = $1"
 _BY_NAMES = """
 SELECT q.* FROM sqs_queues q JOIN unnest($1::text[], $2::text[], $3::text[]) AS named (account_id, region, name)
 ON (q.account_id, q.region, q.name) = (named.account_id, named.region, named.name)
@@ -53,11 +52,6 @@ FROM sqs_messages WHERE queue_id = $1 AND expires_at > $2
 async def queue(db: Unit, account_id: str, region: str, name: str) -> Any:
     """A queue by its name, or None."""
     return await db.cached_row(_QUEUE, account_id, region, name)
-
-
-async def queue_by_id(db: Unit, id: int) -> Any:
-    """A queue by its number, or None."""
-    return await db.cached_row(_BY_ID, id)
 
 
 async def by_arns(db: Unit, parts: Sequence[tuple[str, str, str]]) -> list[Any]:
