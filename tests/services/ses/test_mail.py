@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import json
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from email.policy import default
@@ -108,3 +109,24 @@ def test_a_mail_cannot_smuggle_headers(ses: Any) -> None:
         with pytest.raises(ClientError) as refused:
             ses.send_email(Source="a@example.com", Destination={"ToAddresses": ["b@example.com"]}, Message=message)
         assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_a_mailbox_is_read_with_permission_and_by_its_account_alone(ses: Any, account: Account, cloud: Cloud) -> None:
+    ses.verify_email_identity(EmailAddress="a@example.com")
+    ses.send_email(Source="a@example.com", Destination={"ToAddresses": ["b@example.com"]}, Message=BODY)
+    iam = account.client("iam")
+    iam.create_user(UserName="nobody")
+    key = iam.create_access_key(UserName="nobody")["AccessKey"]
+    nobody = Account(account.endpoint, account.id, key["AccessKeyId"], key["SecretAccessKey"])
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        mailbox(nobody)
+    assert refused.value.code == 403
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{account.endpoint}/_celaje/ses/mailbox")
+    assert refused.value.code == 403
+    assert mailbox(cloud.new_account()) == []
+    allowed = (
+        '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ses:ListMails", "Resource": "*"}]}'
+    )
+    iam.put_user_policy(UserName="nobody", PolicyName="look", PolicyDocument=allowed)
+    assert len(mailbox(nobody)) == 1
