@@ -10,7 +10,7 @@ import json
 import os
 import re
 import socket
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -37,6 +37,14 @@ def _listen(text: str) -> str:
     return text
 
 
+def _places(given: dict[str, str]) -> dict[str, str]:
+    for network, place in given.items():
+        ip_network(network)
+        if not re.fullmatch(r"[A-Z]{2}(-[A-Z]{2}(-[A-Z0-9]{1,3})?)?|[a-z]{2}(-[a-z]+)+-\d", place):
+            raise ValueError(f"expected a place such as EU-DE or a region, not {place!r}")
+    return given
+
+
 class Settings(BaseSettings):
     """Everything that an owner may want to change. Every field says what it does, for the reference page."""
 
@@ -56,6 +64,12 @@ class Settings(BaseSettings):
         default="127.0.0.1:5300",
         description="Address and port on which the hosted zones of Route 53 answer, over UDP and TCP. The server is "
         "started with the first zone.",
+    )
+    dns_places: Annotated[dict[str, str], AfterValidator(_places)] = Field(
+        default={},
+        description="Where networks are, for geolocation and latency records of Route 53: continent, country and "
+        'subdivision, or a region, such as `{"192.168.7.0/24": "EU-DE", "10.4.0.0/16": "NA-US-CA", '
+        '"10.5.0.0/16": "ap-south-1"}`. The narrowest network counts.',
     )
     endpoint_hosts: tuple[str, ...] = Field(
         default=("localhost",),

@@ -33,6 +33,8 @@ from tests.ranges import take_range
 T = TypeVar("T")
 
 START_SECONDS = 150.0
+PLACES = {"10.81.0.0/16": "EU-DE", "10.82.0.0/16": "EU-FR", "10.83.0.0/16": "NA-US-CA", "10.84.0.0/16": "ap-south-1"}
+"""Where networks are, for those who ask hosted zones."""
 STOP_SECONDS = 30.0
 
 
@@ -206,6 +208,7 @@ class Cloud:
         settings.setdefault("dns_listen", f"127.0.0.1:{dns}")
         settings.setdefault("public_range", take_range())
         settings.setdefault("containers", False)
+        settings.setdefault("dns_places", PLACES)
         chosen = Settings(home=self.home, listen=f"127.0.0.1:{port}", agent=self._agent, **settings)
         with (self.home / "supervisor.log").open("ab") as log:
             subprocess.Popen(

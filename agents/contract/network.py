@@ -78,6 +78,32 @@ class RemotePort(Document):
     host_address: str
 
 
+class NameSet(Document):
+    """What a name answers for a type: one of the `choices` (weight, values), drawn anew for each question. Names are
+    absolute, in small letters and without the last dot; values are in the form of zone files."""
+
+    name: str
+    type: str
+    ttl: int
+    choices: tuple[tuple[int, tuple[str, ...]], ...]
+
+
+class PrivateZone(Document):
+    """A zone that answers in this VPC alone."""
+
+    id: str
+    name: str
+    sets: tuple[NameSet, ...] = ()
+
+
+class Forward(Document):
+    """Who answers for a name and all below it: `address#port`. Without targets the resolver asks as usual."""
+
+    id: str
+    name: str
+    targets: tuple[str, ...] = ()
+
+
 class Vpc(Document):
     """Everything that a host must know of one VPC. The host's desired state holds one a VPC that has a port on it."""
 
@@ -90,3 +116,5 @@ class Vpc(Document):
     groups: tuple[SecurityGroup, ...] = ()
     ports: tuple[Port, ...] = ()
     remote_ports: tuple[RemotePort, ...] = ()
+    zones: tuple[PrivateZone, ...] = ()
+    forwards: tuple[Forward, ...] = ()

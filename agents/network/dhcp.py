@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -19,6 +20,8 @@ LEASE = 3600
 METADATA = "169.254.169.254"
 API_NAME = "celaje.internal"
 """By this name, and any below it, guests find the cloud's own API."""
+ZONES_PORT = 5353
+"""On this port of the namespace's loopback the private zones answer; no guest reaches it."""
 
 
 class Dhcp:
@@ -42,7 +45,10 @@ class Dhcp:
         hosts = "".join(f"{port.mac},{port.address},{port.hostname.split('.')[0]},{LEASE}\n" for port in vpc.ports)
         names = "".join(_names(port.address, port.hostname, vpc.dns_domain) for port in vpc.ports)
         names += "".join(_names(port.address, _name(port.address), vpc.dns_domain) for port in vpc.remote_ports)
-        changed = [_replace(self._folder / "hosts", hosts), _replace(self._folder / "names", names)]
+        zones = "".join(zone.model_dump_json() for zone in vpc.zones)
+        digest = hashlib.sha256(zones.encode()).hexdigest()  # a change has dnsmasq forget what it knew of the zones
+        files = {"hosts": hosts, "names": names, "zones": digest}
+        changed = [_replace(self._folder / name, text) for name, text in files.items()]
         if _replace(self._conf, self._configuration(vpc)) or self._pid() is None:
             self.stop()
             await run([*self._namespace.enter(), "dnsmasq", f"--conf-file={self._conf}"])
@@ -84,6 +90,11 @@ class Dhcp:
                 f"dhcp-option=tag:{tag},option:router,{subnet.gateway}",
                 f"dhcp-option=tag:{tag},option:dns-server,{resolver}",
             ]
+        for zone in vpc.zones:
+            lines += [f"server=/{zone.name}/127.0.0.1#{ZONES_PORT}", f"rebind-domain-ok=/{zone.name}/"]
+        for forward in vpc.forwards:
+            lines += [f"server=/{forward.name}/{target}" for target in forward.targets or ("#",)]
+            lines += [f"rebind-domain-ok=/{forward.name}/"]
         return "\n".join(lines) + "\n"
 
 

@@ -16,6 +16,7 @@ from agents.network.metadata.service import MetadataService
 from agents.network.relay import Endpoint, relay
 from agents.network.uplink import Uplink
 from agents.network.vpc import VpcNetwork
+from agents.network.zones import ZoneServer
 
 
 class PortsMissing(Exception):
@@ -36,6 +37,7 @@ class Vpcs:
         self._endpoint = endpoint
         self._networks: dict[str, VpcNetwork] = {}
         self._listeners: dict[str, list[asyncio.Server]] = {}
+        self._zones: dict[str, ZoneServer] = {}
         self._changed = asyncio.Condition()
         self.metadata: MetadataService | None = None
 
@@ -50,6 +52,8 @@ class Vpcs:
     async def sync(self, document: Vpc) -> None:
         """Make the host's part of a VPC as described, and answer its machines' questions."""
         network = self.network(document.id)
+        server = self._zones.setdefault(document.id, ZoneServer(self._uplink.gateway))
+        server.load(document.zones)
         if await network.sync(document):
             await self._listen(network)
         async with self._changed:
@@ -61,6 +65,7 @@ class Vpcs:
         self._close_listeners(vpc)
         await network.remove()
         del self._networks[vpc]
+        self._zones.pop(vpc, None)
 
     async def remove_stray(self) -> None:
         """Remove VPCs that this agent knows nothing of and that no running machine is plugged into."""
@@ -111,7 +116,10 @@ class Vpcs:
         sockets = await network.namespace.within(open_sockets)
         listeners = self._listeners[network.id] = [await serve(sockets[0], answer)]
         listeners += [await relay(socket, network.id, self._endpoint) for socket in sockets[1:]]
+        await self._zones[network.id].listen(network.namespace)
 
     def _close_listeners(self, vpc: str) -> None:
         for listener in self._listeners.pop(vpc, []):
             listener.close()
+        if vpc in self._zones:
+            self._zones[vpc].close()

@@ -44,6 +44,7 @@ class Cloud:
     quota_auto_approve: float = 0.0
     price_table: Path | None = None
     new_buckets: str = "private"
+    dns_places: Mapping[str, str] = field(default_factory=dict)
 
 
 class Runtime(Protocol):

@@ -70,6 +70,17 @@ class Desired(Base):
     document: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
 
+class Resolving(Base):
+    """What the resolver of a VPC knows: a private zone or a forward (`agents.contract.network`)."""
+
+    __tablename__ = "fleet_resolving"
+
+    vpc_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    document: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
 class ObservedMachine(Base):
     """The last report about a machine."""
 

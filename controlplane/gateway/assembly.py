@@ -38,6 +38,7 @@ class Assembly:
             settings.quota_auto_approve,
             settings.home / "prices.toml",
             settings.new_buckets,
+            settings.dns_places,
         )
         self.blobs = FileBlobs(settings.blobs, settings.blob_tiers)
         self.registry = Registry.scan()

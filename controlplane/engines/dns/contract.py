@@ -8,13 +8,18 @@ from typing import Protocol
 
 from controlplane.core.context import Unit
 
+Choices = tuple[tuple[int, tuple[str, ...]], ...]
+"""Weights and values."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a name answers for a type: one of the `choices` (weight, values), drawn anew for each question."""
+    """What a name answers for a type: one of the `choices`, drawn anew for each question. Who asks from a network in
+    `near` gets that one's choices; of several networks the narrowest counts."""
 
     ttl: int
-    choices: tuple[tuple[int, tuple[str, ...]], ...]
+    choices: Choices
+    near: tuple[tuple[str, Choices], ...] = ()
 
 
 Zone = Mapping[tuple[str, str], Answer]
@@ -34,5 +39,6 @@ class Dns(Protocol):
     async def refresh(self, name: str) -> None:
         """After the commit: forget older answers. Raises EngineUnavailable while nothing answers."""
 
-    async def ask(self, name: str, type: str) -> tuple[str, list[str]]:
-        """What is answered now: the response code, such as `NOERROR`, and values. Raises EngineUnavailable."""
+    async def ask(self, name: str, type: str, network: str = "") -> tuple[str, list[str]]:
+        """What is answered now to somebody in a network: the response code, such as `NOERROR`, and values. Raises
+        EngineUnavailable."""

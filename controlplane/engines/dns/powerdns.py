@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import dns.asyncquery
+import dns.edns
 import dns.exception
 import dns.flags
 import dns.message
@@ -17,7 +19,7 @@ import dns.rcode
 
 from controlplane.core.context import Unit
 from controlplane.core.errors import EngineUnavailable
-from controlplane.engines.dns.contract import Answer, Zone
+from controlplane.engines.dns.contract import Answer, Choices, Zone
 
 _SCHEMA = Path("/usr/share/pdns-backend-pgsql/schema/schema.pgsql.sql")
 _MADE = "SELECT to_regclass('powerdns.domains') IS NOT NULL"
@@ -69,10 +71,11 @@ class PowerDns:
     async def refresh(self, name: str) -> None:
         await self._tell(f"PURGE {name}$")
 
-    async def ask(self, name: str, type: str) -> tuple[str, list[str]]:
+    async def ask(self, name: str, type: str, network: str = "") -> tuple[str, list[str]]:
         host, port = self._address
+        options: list[dns.edns.Option] = [dns.edns.ECSOption.from_text(network)] if network else []
         try:
-            question = dns.message.make_query(dns.name.from_text(name), type)
+            question = dns.message.make_query(dns.name.from_text(name), type, use_edns=0, options=options)
             answer, _ = await dns.asyncquery.udp_with_fallback(question, host, _SECONDS, port)
         except (OSError, dns.exception.DNSException) as error:
             raise EngineUnavailable(f"PowerDNS does not answer: {error!r}") from error
@@ -131,17 +134,26 @@ def _parents(name: str, apex: str) -> Iterator[str]:
 
 
 def _contents(type: str, answer: Answer) -> Iterable[tuple[str, str]]:
-    if len(answer.choices) == 1:
-        return [(type, value) for value in answer.choices[0][1]]
+    if len(answer.choices) <= 1 and not answer.near:
+        return [(type, value) for _, values in answer.choices for value in values]
     return [("LUA", _drawn(type, answer))]
 
 
 def _drawn(type: str, answer: Answer) -> str:
     """A LUA record: PowerDNS draws the number of a choice. It runs what stands here, so that values are written as
     nothing but letters, digits and escapes."""
-    groups = ",".join("{" + ",".join(_quoted(type, value) for value in values) + "}" for _, values in answer.choices)
-    weights = ",".join(f"{{{weight},'{number}'}}" for number, (weight, _) in enumerate(answer.choices, 1))
-    return f'{type} ";local c={{{groups}}} return c[tonumber(pickwrandom({{{weights}}}))]"'
+    text = ""
+    for network, choices in sorted(answer.near, key=lambda item: -ip_network(item[0]).prefixlen):
+        text += f"if netmask({{'{ip_network(network)}'}}) then {_choice(type, choices)} end "
+    return f'{type} ";{text}{_choice(type, answer.choices)}"'
+
+
+def _choice(type: str, choices: Choices) -> str:
+    groups = ",".join("{" + ",".join(_quoted(type, value) for value in values) + "}" for _, values in choices)
+    if len(choices) <= 1:
+        return f"return {groups or '{}'}"
+    weights = ",".join(f"{{{weight},'{number}'}}" for number, (weight, _) in enumerate(choices, 1))
+    return f"return ({{{groups}}})[tonumber(pickwrandom({{{weights}}}))]"
 
 
 def _quoted(type: str, value: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.contract import network
 from controlplane.core.context import Unit
-from controlplane.fleet import desired
+from controlplane.fleet import desired, resolving
 from controlplane.services.ec2.queries.networks import associations_of, routes_of, rules_of
 
 LIVE = ("pending", "running", "stopping", "shutting-down")
@@ -37,6 +37,8 @@ async def publish(db: Unit, vpc: str) -> None:
     Locks the VPC, then hosts by id; whoever calls this holds neither an instance nor a host.
     """
     row = await db.fetchrow(_LOCK, vpc)
+    if row is None:
+        await resolving.forget(db, vpc)
     ports = await db.fetch(_PORTS, vpc)
     by_host: dict[str, list[Any]] = defaultdict(list)
     for port in ports:
@@ -53,7 +55,10 @@ async def publish(db: Unit, vpc: str) -> None:
 
 async def _shared_parts(db: Unit, vpc: Any, ports: Sequence[Any]) -> dict[str, Any]:
     subnets = await db.fetch(_SUBNETS, vpc["id"])
+    zones, forwards = await resolving.of(db, vpc["id"])
     return {
+        "zones": zones,
+        "forwards": forwards,
         "subnets": tuple(_subnet(row) for row in subnets),
         "route_tables": await _route_tables(db, vpc, subnets, {port["id"] for port in ports if port["instance_id"]}),
         "groups": await _groups(db, vpc["id"], ports),

@@ -91,3 +91,45 @@ class HealthCheckVersionMismatch(AwsError):
 
 class TooManyHealthChecks(AwsError):
     code = "TooManyHealthChecks"
+
+
+class InvalidVPCId(AwsError):
+    code = "InvalidVPCId"
+
+    def __init__(self) -> None:
+        super().__init__("The VPC ID is invalid.")
+
+
+class ConflictingDomainExists(AwsError):
+    code = "ConflictingDomainExists"
+
+
+class PublicZoneVPCAssociation(AwsError):
+    code = "PublicZoneVPCAssociation"
+
+
+class NotAuthorizedException(AwsError):
+    code = "NotAuthorizedException"
+    status = 401
+
+
+class LastVPCAssociation(AwsError):
+    code = "LastVPCAssociation"
+
+
+class VPCAssociationNotFound(AwsError):
+    code = "VPCAssociationNotFound"
+    status = 404
+
+
+class VPCAssociationAuthorizationNotFound(AwsError):
+    code = "VPCAssociationAuthorizationNotFound"
+    status = 404
+
+
+class TooManyVPCAssociationAuthorizations(AwsError):
+    code = "TooManyVPCAssociationAuthorizations"
+
+
+class InvalidPaginationToken(AwsError):
+    code = "InvalidPaginationToken"

@@ -33,6 +33,28 @@ class HostedZone(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
+class ZoneVpc(Base):
+    """A VPC in which a private zone answers; `account_id` is the VPC's."""
+
+    __tablename__ = "route53_zone_vpcs"
+
+    zone_id: Mapped[str] = mapped_column(ForeignKey("route53_zones.id", ondelete="CASCADE"), primary_key=True)
+    vpc_id: Mapped[str] = mapped_column(Text, primary_key=True, index=True)
+    vpc_region: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[str] = mapped_column(Text, index=True)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class VpcAuthorization(Base):
+    """That the owner of a VPC may have a zone of somebody else's answer in it."""
+
+    __tablename__ = "route53_vpc_authorizations"
+
+    zone_id: Mapped[str] = mapped_column(ForeignKey("route53_zones.id", ondelete="CASCADE"), primary_key=True)
+    vpc_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    vpc_region: Mapped[str] = mapped_column(Text)
+
+
 class RecordSet(Base):
     """One resource record set, `content` in the API's own shape. `sort_key` is the name from its last label on."""
 

@@ -35,9 +35,11 @@ _ABOVE = """
 SELECT z.name, EXISTS (
     SELECT FROM route53_record_sets r WHERE r.zone_id = z.id AND r.name = $3 AND r.type = 'NS'
 ) AS delegates FROM route53_zones z
-WHERE z.name = ANY($1) AND z.account_id <> $2 AND z.created_at < $4 ORDER BY length(z.name) DESC LIMIT 1
+WHERE z.name = ANY($1) AND z.account_id <> $2 AND z.created_at < $4 AND NOT z.private
+ORDER BY length(z.name) DESC LIMIT 1
 """
-_DELEGATED = "SELECT id FROM route53_zones WHERE name = ANY($1) AND account_id <> $2"
+_DELEGATED = "SELECT id FROM route53_zones WHERE name = ANY($1) AND account_id <> $2 AND NOT private"
+_VPCS = "SELECT * FROM route53_zone_vpcs WHERE zone_id = $1 ORDER BY created_at, vpc_id"
 _CHANGE = """
 SELECT c.*, z.served FROM route53_changes c LEFT JOIN route53_zones z ON z.id = c.zone_id
 WHERE c.id = $1 AND c.account_id = $2
@@ -106,6 +108,11 @@ async def may_serve(db: Unit, row: Any) -> bool:
 async def delegated(db: Unit, row: Any, names: list[str]) -> list[Any]:
     """Zones of other accounts that have these names."""
     return await db.fetch(_DELEGATED, names, row["account_id"])
+
+
+async def vpcs(db: Unit, zone_id: str) -> list[Any]:
+    """The VPCs in which a private zone answers."""
+    return await db.fetch(_VPCS, zone_id)
 
 
 async def change(db: Unit, id: str, account_id: str) -> Any:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from controlplane.core.context import Unit
 from controlplane.core.errors import EngineUnavailable
-from controlplane.services.route53 import health, names, probing, queries
+from controlplane.engines.dns.contract import Zone
+from controlplane.fleet import resolving
+from controlplane.services.route53 import health, names, places, probing, queries, vpcs
 from controlplane.services.route53.rendering import Renderer
 from controlplane.services.route53.zones import GONE_ZONE, ZONE
 from controlplane.work.reconciler import GONE, Again, Outcome, Run, reconciler
 from controlplane.work.wake import wake
 
 _STARTING_SECONDS = 0.3
+_LOOKS, _LOOK_SECONDS = 100, 0.02
 _SICK = "SELECT id FROM route53_health_checks WHERE id = ANY($1) AND NOT healthy"
 _CHECK = "SELECT * FROM route53_health_checks WHERE id = $1"
 _SEEN = """
@@ -30,6 +34,10 @@ _CHILDREN = "SELECT count(*) FROM route53_health_checks WHERE account_id = $1 AN
 async def serve(run: Run, id: str) -> Outcome:
     """Write what a zone answers, have older answers forgotten, and only then call its changes in sync."""
     engine = run.engine("dns")
+    published: list[str] = []
+    assert run.runtime is not None
+    cloud = run.runtime.cloud
+    near = {network: places.place(text) for network, text in cloud.dns_places.items()}
     async with run.step() as db:
         row = await queries.lock_zone(db, id)
         if row is None:
@@ -37,21 +45,41 @@ async def serve(run: Run, id: str) -> Outcome:
         rows = await queries.records(db, id)
         checks = [item["health_check"] for item in rows if item["health_check"]]
         sick = {item["id"] for item in await db.fetch(_SICK, checks)} if checks else set()
-        assert run.runtime is not None
-        zone = Renderer(rows, sick, run.runtime.cloud.regions[0]).zone()
-        name = names.served(row["name"])
-        ours = await queries.may_serve(db, row) and await engine.write(db, name, id, zone)
-        below = [item["name"] for item in rows if item["type"] == "NS" and item["name"] != row["name"]]
-        for other in await queries.delegated(db, row, below) if below else ():
-            await wake(db, ZONE, other["id"])
+        if row["private"]:
+            published = await vpcs.publish(run, db, row, rows, sick)
+        else:
+            zone = Renderer(rows, sick, places.somewhere(cloud.regions[0]), near).zone()
+            ours = await _write(db, engine, row, rows, zone)
+    if row["private"]:
+        return await _await_hosts(run, row, published)
     if ours:
         try:
-            await engine.refresh(name)
+            await engine.refresh(names.served(row["name"]))
         except EngineUnavailable:
             return Again(_STARTING_SECONDS)
     async with run.step() as db:
         await queries.served(db, id, row["version"])
     return None
+
+
+async def _write(db: Unit, engine: Any, row: Any, rows: list[Any], zone: Zone) -> bool:
+    """Write a public zone to the engine, and have others look whom it delegates to; False when it may not answer."""
+    ours = await queries.may_serve(db, row) and await engine.write(db, names.served(row["name"]), row["id"], zone)
+    below = [item["name"] for item in rows if item["type"] == "NS" and item["name"] != row["name"]]
+    for other in await queries.delegated(db, row, below) if below else ():
+        await wake(db, ZONE, other["id"])
+    return bool(ours)
+
+
+async def _await_hosts(run: Run, row: Any, published: list[str]) -> Outcome:
+    """A private zone is in sync once the hosts that are there have told that they have it."""
+    for _ in range(_LOOKS):
+        async with run.step() as db:
+            if not await resolving.pending(db, published):
+                await queries.served(db, row["id"], row["version"])
+                return None
+        await asyncio.sleep(_LOOK_SECONDS)
+    return Again(1.0)
 
 
 @reconciler(GONE_ZONE)

@@ -8,31 +8,46 @@ from typing import Any
 
 from controlplane.engines.dns.contract import Answer
 from controlplane.services.route53 import names, records
+from controlplane.services.route53.places import Place
 
 _ALIAS_TTL = 60
 _MOST_MULTIVALUES = 8
 _DEEPEST = 8
-_ELSEWHERE = "*"
 
 
 class Renderer:
-    """One zone. `sick` are the ids of health checks that fail, `region` the cloud's own."""
+    """One zone. `sick` are the ids of health checks that fail. Whoever asks is taken to be at `own`, or, from a network
+    in `near`, at that place."""
 
-    def __init__(self, rows: Iterable[Any], sick: set[str], region: str) -> None:
+    def __init__(
+        self, rows: Iterable[Any], sick: set[str], own: Place, near: Mapping[str, Place] | None = None
+    ) -> None:
         self._sets: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
         for row in rows:
             self._sets[row["name"], row["type"]].append(row["content"])
         self._sick = sick
-        self._region = region
+        self._own = self._place = own
+        located = any("Region" in one or "GeoLocation" in one for each in self._sets.values() for one in each)
+        self._near = dict(near or {}) if located else {}
 
     def zone(self) -> dict[tuple[str, str], Answer]:
         """All answers, for the engine."""
-        found = {}
-        for name, type in self._sets:
-            answer = self._answer(name, type, 0)
-            if answer is not None:
-                found[names.served(name), type] = answer
+        found = self._all(self._own)
+        there = {place: self._all(place) for place in set(self._near.values())}
+        none = Answer(_ALIAS_TTL, ())
+        for key in {*found, *(key for zone in there.values() for key in zone)} if there else ():
+            answer = found.get(key) or none
+            other = {place: zone.get(key) or none for place, zone in there.items()}
+            if any(each.choices != answer.choices for each in other.values()):
+                ttl = min(each.ttl for each in (answer, *other.values()))
+                near = tuple((network, other[place].choices) for network, place in self._near.items())
+                found[key] = Answer(ttl, answer.choices, near)
         return found
+
+    def _all(self, place: Place) -> dict[tuple[str, str], Answer]:
+        self._place = place
+        answers = {key: self._answer(*key, 0) for key in self._sets}
+        return {(names.served(name), type): answer for (name, type), answer in answers.items() if answer is not None}
 
     def _answer(self, name: str, type: str, depth: int) -> Answer | None:
         members = self._sets.get((name, type), [])
@@ -79,11 +94,10 @@ class Renderer:
             primary = [content for content in members if content["Failover"] == "PRIMARY"]
             return [(1, (primary or members)[0])]
         if "Region" in first:
-            return [(1, min(members, key=lambda content: _distance(content["Region"], self._region)))]
+            return [(1, min(members, key=lambda content: self._place.distance(content["Region"])))]
         if "GeoLocation" in first:
-            # Where a question comes from is not known here, so that the record for everywhere else answers.
-            everywhere = [content for content in members if content["GeoLocation"].get("CountryCode") == _ELSEWHERE]
-            return [(1, content) for content in everywhere[:1]]
+            nearest = max(members, key=lambda content: self._place.fits(content["GeoLocation"]))
+            return [(1, nearest)] if self._place.fits(nearest["GeoLocation"]) else []
         if "Weight" in first:
             weighted = [(int(content["Weight"]), content) for content in members]
             positive = [(weight, content) for weight, content in weighted if weight]
@@ -94,9 +108,3 @@ class Renderer:
 def _merged(answer: Answer) -> tuple[str, ...]:
     """Of an alias to a weighted set within a weighted set, the heaviest answers."""
     return max(answer.choices, key=lambda choice: choice[0])[1]
-
-
-def _distance(region: str, own: str) -> tuple[int, str]:
-    """How far away a region is: the own one first, then those of the same continent."""
-    continent = own.partition("-")[0]
-    return (0 if region == own else 1 if region.startswith(f"{continent}-") else 2), region

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from controlplane.services.route53 import rendering
+from controlplane.services.route53 import places, rendering
 from tests.cloud import Account, Cloud
 from tests.services.organizations.test_organizations import code
 from tests.services.route53.conftest import Zone
@@ -185,6 +185,41 @@ def test_when_all_are_ill_all_answer_and_aliases_in_a_circle_end() -> None:
         row("x.a.test.", AliasTarget={**alias, "DNSName": "y.a.test."}),
         row("y.a.test.", AliasTarget={**alias, "DNSName": "x.a.test."}),
     ]
-    zone = rendering.Renderer(rows, {"ill"}, "us-east-1").zone()
+    zone = rendering.Renderer(rows, {"ill"}, places.somewhere("us-east-1")).zone()
     assert zone["w.a.test", "A"].choices == ((1, ("192.0.2.1",)), (3, ("192.0.2.2",)))
     assert set(zone) == {("w.a.test", "A")}
+
+
+def test_geography_decides_by_where_the_question_comes_from(zone: Zone) -> None:
+    def near(identifier: str, value: str, **location: str) -> dict[str, Any]:
+        return zone.set("geo", "A", value, SetIdentifier=identifier, GeoLocation=location)
+
+    zone.put(
+        near("all", "192.0.2.1", CountryCode="*"),
+        near("europe", "192.0.2.2", ContinentCode="EU"),
+        near("germany", "192.0.2.3", CountryCode="DE"),
+        near("california", "192.0.2.4", CountryCode="US", SubdivisionCode="CA"),
+        zone.set("lat", "A", "192.0.2.5", SetIdentifier="a", Region="us-east-1"),
+        zone.set("lat", "A", "192.0.2.6", SetIdentifier="b", Region="eu-central-1"),
+        zone.set("lat", "A", "192.0.2.7", SetIdentifier="c", Region="ap-south-1"),
+        zone.set("none", "A", "192.0.2.8", SetIdentifier="a", GeoLocation={"CountryCode": "FR"}),
+    )
+
+    def answered(name: str, network: str) -> list[str]:
+        given = {"EDNS0ClientSubnetIP": network, "EDNS0ClientSubnetMask": "24"} if network else {}
+        full = f"{name}.{zone.name}"
+        return list(
+            zone.client.test_dns_answer(HostedZoneId=zone.id, RecordName=full, RecordType="A", **given)["RecordData"]
+        )
+
+    places = {"": "1", "203.0.113.0": "1", "10.81.0.0": "3", "10.82.0.0": "2", "10.83.0.0": "4", "10.84.0.0": "1"}
+    assert {network: answered("geo", network) for network in places} == {
+        network: [f"192.0.2.{value}"] for network, value in places.items()
+    }
+    nearest = {"": "5", "10.81.0.0": "6", "10.82.0.0": "6", "10.83.0.0": "5", "10.84.0.0": "7"}
+    assert {network: answered("lat", network) for network in nearest} == {
+        network: [f"192.0.2.{value}"] for network, value in nearest.items()
+    }
+    assert (answered("none", "10.82.0.0"), answered("none", "10.81.0.0")) == (["192.0.2.8"], [])
+    odd = lambda: answered("geo", "nowhere")  # noqa: E731
+    assert code(odd) == "InvalidInput"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from controlplane.core.context import Context
@@ -68,11 +69,16 @@ async def get_change(ctx: Context, request: Any) -> dict[str, Any]:
 
 @operation("TestDNSAnswer", on=on_zone)
 async def test_dns_answer(ctx: Context, request: Any) -> dict[str, Any]:
-    """What the name servers answer now. Raises NoSuchHostedZone, InvalidInput."""
+    """What the name servers answer now, to somebody at `EDNS0ClientSubnetIP`, else behind a resolver at `ResolverIP`.
+
+    Raises NoSuchHostedZone, InvalidInput.
+    """
     row, name = existing(ctx, request), names.normal(request["RecordName"])
+    if row["private"]:
+        raise InvalidInput("TestDNSAnswer is for public hosted zones only.")
     if not names.within(name, row["name"]):
         raise InvalidInput(f"The record name {name} is not in the hosted zone {row['name']}")
-    code, values = await ctx.engine("dns").ask(f"{names.served(name)}.", request["RecordType"])
+    code, values = await ctx.engine("dns").ask(f"{names.served(name)}.", request["RecordType"], _asker(request))
     return {
         "Nameserver": row["name_servers"][0],
         "RecordName": name,
@@ -81,3 +87,19 @@ async def test_dns_answer(ctx: Context, request: Any) -> dict[str, Any]:
         "ResponseCode": code,
         "Protocol": "UDP",
     }
+
+
+def _asker(request: Any) -> str:
+    """The network of whoever is said to ask; empty: nobody in particular. Raises InvalidInput."""
+    subnet, mask = request.get("EDNS0ClientSubnetIP"), request.get("EDNS0ClientSubnetMask")
+    if mask and not subnet:
+        raise InvalidInput("EDNS0ClientSubnetMask needs an EDNS0ClientSubnetIP.")
+    text = subnet or request.get("ResolverIP")
+    if not text:
+        return ""
+    try:
+        address = ip_address(text)
+        length = int(mask) if mask else (24 if address.version == 4 else 64) if subnet else address.max_prefixlen
+        return str(ip_network(f"{address}/{length}", strict=False))
+    except ValueError as error:
+        raise InvalidInput(f"{text[:100]} is not an IP address or has no such mask.") from error

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from controlplane.core.context import Context
-from controlplane.core.errors import NotImplementedByCelaje
 from controlplane.core.operation import ANY, operation
-from controlplane.services.route53 import names, queries, zones
+from controlplane.services.route53 import names, queries, vpcs, zones
 from controlplane.services.route53.errors import (
     HostedZoneAlreadyExists,
     HostedZoneNotEmpty,
@@ -23,7 +22,7 @@ _COUNT = "SELECT count(*) FROM route53_zones WHERE account_id = $1"
 _SERVERS = "SELECT name_servers FROM route53_delegation_sets WHERE id = $1 AND account_id = $2"
 _INSERT = """
 INSERT INTO route53_zones (id, account_id, name, comment, caller_reference, private, delegation_set, name_servers)
-VALUES ($1, $2, $3, $4, $5, false, $6, $7) ON CONFLICT DO NOTHING RETURNING true
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING true
 """
 _OWN = "SELECT count(*) FROM route53_record_sets WHERE zone_id = $1 AND NOT (name = $2 AND type IN ('NS', 'SOA'))"
 _URL = "https://route53.amazonaws.com/2013-04-01"
@@ -31,27 +30,38 @@ _URL = "https://route53.amazonaws.com/2013-04-01"
 
 @operation("CreateHostedZone", on=ANY)
 async def create_hosted_zone(ctx: Context, request: Any) -> dict[str, Any]:
-    """Raises InvalidDomainName, HostedZoneAlreadyExists, TooManyHostedZones, NoSuchDelegationSet."""
-    config = request.get("HostedZoneConfig") or {}
-    if request.get("VPC") or config.get("PrivateZone"):
-        raise NotImplementedByCelaje("Private hosted zones are not built by this cloud.")
+    """With a VPC a private zone, else a public one. Raises InvalidDomainName, HostedZoneAlreadyExists,
+    TooManyHostedZones, NoSuchDelegationSet, InvalidVPCId, ConflictingDomainExists, InvalidInput."""
+    config, vpc = request.get("HostedZoneConfig") or {}, request.get("VPC")
+    if config.get("PrivateZone") and not vpc:
+        raise InvalidInput(
+            "When you're creating a private hosted zone, you must specify values for VPCId and VPCRegion."
+        )
     name = names.normal(request["Name"])
     if name == "." or any(char in name for char in "\\"):
         raise InvalidDomainName(f"{request['Name'][:100]} is not a valid domain name")
+    owned = await vpcs.own(ctx, vpc) if vpc else None
     await _check_room(ctx)
+    if owned and request.get("DelegationSetId"):
+        raise InvalidInput("Reusable delegation sets are for public hosted zones only.")
     set_id, servers = await _delegation(ctx, request.get("DelegationSetId"))
     id = zones.new_id("Z")
     reference, comment = request["CallerReference"], config.get("Comment")
-    if not await ctx.db.fetchval(_INSERT, id, ctx.account_id, name, comment, reference, set_id, servers):
+    if owned:
+        servers = zones.private_name_servers()
+    values = (id, ctx.account_id, name, comment, reference, owned is not None, set_id, servers)
+    if not await ctx.db.fetchval(_INSERT, *values):
         raise HostedZoneAlreadyExists(
             f"A hosted zone has already been created with the specified caller reference: {reference}"
         )
     await zones.fill(ctx.db, id, name, servers)
     row = await queries.zone(ctx.db, id)
+    if owned:
+        await vpcs.associate(ctx, row, owned)
     return {
         "HostedZone": zones.shown(row),
         **await zones.changed(ctx, row, row["version"]),
-        "DelegationSet": zones.delegation_set(row),
+        **({"VPC": owned.shown()} if owned else {"DelegationSet": zones.delegation_set(row)}),
         "Location": f"{_URL}/hostedzone/{id}",
     }
 
@@ -79,7 +89,10 @@ async def _delegation(ctx: Context, id: str | None) -> tuple[str | None, list[st
 async def get_hosted_zone(ctx: Context, request: Any) -> dict[str, Any]:
     """Raises NoSuchHostedZone."""
     row = existing(ctx, request)
-    return {"HostedZone": zones.shown(row), "DelegationSet": zones.delegation_set(row)}
+    if not row["private"]:
+        return {"HostedZone": zones.shown(row), "DelegationSet": zones.delegation_set(row)}
+    found = await queries.vpcs(ctx.db, row["id"])
+    return {"HostedZone": zones.shown(row), "VPCs": [vpcs.shown(item) for item in found]}
 
 
 @operation("UpdateHostedZoneComment", on=on_zone)
@@ -100,10 +113,15 @@ async def delete_hosted_zone(ctx: Context, request: Any) -> dict[str, Any]:
         )
     version = await queries.bump(ctx.db, row["id"])
     answer = await zones.changed(ctx, row, version)
+    if row["private"]:
+        for vpc in await queries.vpcs(ctx.db, row["id"]):
+            await vpcs.withdraw(ctx, row["id"], vpc["vpc_id"])
+        await ctx.db.execute("DELETE FROM route53_zones WHERE id = $1", row["id"])
+        return answer
     await ctx.engine("dns").remove(ctx.db, names.served(row["name"]), row["id"])
     await ctx.wake(zones.GONE_ZONE, names.served(row["name"]))
     await ctx.db.execute("DELETE FROM route53_zones WHERE id = $1", row["id"])
-    for other in await ctx.db.fetch("SELECT id FROM route53_zones WHERE name = $1 ORDER BY created_at", row["name"]):
+    for other in await ctx.db.fetch("SELECT id FROM route53_zones WHERE name = $1 AND NOT private", row["name"]):
         await ctx.wake(zones.ZONE, other["id"])
     return answer
 
