@@ -137,7 +137,7 @@ def replay(request: AWSPreparedRequest, seconds: int) -> Result:
     body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
     script = [f'wrk.method = "{request.method}"', 'wrk.body = "' + "".join(f"\\{byte:03d}" for byte in body) + '"']
     for name, value in request.headers.items():
-        if name.lower() not in ("content-length", "expect"):
+        if name.lower() not in ("content-length", "expect", "host"):  # wrk writes Host itself
             text = value.decode() if isinstance(value, bytes) else value
             script.append(f"wrk.headers[ [[{name}]] ] = [[{text}]]")
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:

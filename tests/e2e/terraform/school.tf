@@ -27,11 +27,11 @@ resource "aws_organizations_organizational_unit" "class" {
   tags      = { term = "autumn" }
 }
 resource "aws_organizations_account" "student" {
-  name              = "student"
-  email             = var.email
-  parent_id         = aws_organizations_organizational_unit.class.id
-  close_on_deletion = true
-  tags              = { seat = "1" }
+  name      = "student"
+  email     = var.email
+  parent_id = aws_organizations_organizational_unit.class.id
+  tags      = { seat = "1" }
+  # Without close_on_deletion: a closed account stays in its unit, here as at AWS, and keeps that from being deleted.
 }
 resource "aws_organizations_policy" "small" {
   name       = "small-machines"
