@@ -95,3 +95,15 @@ async def test_large_parameters_are_left_out(database: Database) -> None:
 )
 def test_names_that_are_no_secrets(name: str) -> None:
     assert not _SECRET.search(name)
+
+
+async def test_a_row_that_is_refused_takes_no_other_with_it(database: Database) -> None:
+    trail = Trail(database)
+    trail.note(call("CreateKey"))
+    trail.note(Call(ANN, "11111111\x00111", "us-east-1", "kms", "CreateKey", "request"))  # Postgres holds no NUL
+    trail.note(Call(ANN, "222222222222", "us-east-1", "kms", "CreateKey", "request"))
+    await trail.flush()
+    rows = await database.fetch("SELECT account_id FROM access_trail_chunks")
+    assert {row["account_id"] for row in rows} == {"111111111111", "222222222222"}
+    await trail.flush()
+    assert len(await database.fetch("SELECT id FROM access_trail_chunks")) == 2

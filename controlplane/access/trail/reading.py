@@ -60,13 +60,21 @@ class Found:
 
 
 def calls(packed: bytes, wanted: Callable[[dict[str, Any]], bool]) -> Iterator[Found]:
-    """The calls of a chunk whose template is wanted."""
+    """The calls of a chunk whose template is wanted: what it has in common with others, and what is its own."""
     content = orjson.loads(packed)
-    templates = [template if wanted(template) else None for template in content["t"]]
+    templates = [template if wanted(template) else None for template in _templates(content)]
     for number, moment, request_id in content["e"]:
         template = templates[number]
         if template is not None:
             yield Found((moment, event_id(moment, request_id, number)), template, request_id)
+
+
+def _templates(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for template in content["t"]:
+        if isinstance(template, dict):  # in chunks of before, which had it whole
+            yield template
+        else:
+            yield {**content["c"][template[0]], **template[1]}
 
 
 def event_id(moment: int, request_id: str, number: int) -> str:

@@ -53,6 +53,14 @@ INSERT INTO access_trail_chunks
   (account_id, region, category, first_at, last_at, calls, dropped, terms, events)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
+_CALLS = 5
+"""Where a row has their number."""
+_REFUSED = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    ValueError,  # asyncpg's own
+)
 _SELECTIONS = "SELECT account_id, resource_types FROM access_trail_selections"
 _CLEAN = f"DELETE FROM access_trail_chunks WHERE last_at < now() - interval '{_KEEP_DAYS} days'"
 
@@ -81,21 +89,24 @@ class Call:
 class _Chunk:
     """Calls that wait to be written together."""
 
-    __slots__ = ("calls", "identities", "index", "templates", "terms")
+    __slots__ = ("calls", "common", "index", "places", "templates", "terms")
 
     def __init__(self) -> None:
-        self.templates: list[bytes] = []
+        self.templates: list[tuple[int, bytes]] = []
         self.index: dict[Any, int] = {}
         self.calls: list[tuple[int, int, str]] = []
         self.terms: set[str] = set()
-        self.identities: dict[Any, orjson.Fragment] = {}
+        self.common: list[bytes] = []
+        self.places: dict[Any, int] = {}
 
-    def identity(self, principal: Principal, invoked_by: str) -> orjson.Fragment:
-        """`userIdentity`, written once for each caller."""
-        key = principal.arn, principal.access_key_id, invoked_by
-        found = self.identities.get(key)
+    def place_of(self, key: Any, known: Known, call: Call, denied: bool) -> int:
+        """Where that is which a call has in common with others like it; worked out once."""
+        found = self.places.get(key)
         if found is None:
-            found = self.identities[key] = orjson.Fragment(orjson.dumps(identity_of(principal, invoked_by)))
+            event = _common(known, call, denied)
+            found = self.places[key] = len(self.common)
+            self.common.append(orjson.dumps(event))
+            self.terms.update(_terms(event, call.principal))
         return found
 
 
@@ -132,31 +143,24 @@ class Trail:
 
     def _template(self, chunk: _Chunk, known: Known, call: Call) -> int:
         error = call.error
+        denied = error is not None and error.code in _DENIALS
+        who = call.principal.arn, call.principal.access_key_id, call.source_ip, call.user_agent, call.invoked_by
+        like = call.model, call.operation, who, denied
         key = None
         if known.read_only and call.fingerprint is not None:
-            said = (error.code, error.message) if error is not None else None
-            who = call.principal.arn, call.principal.access_key_id
-            key = (
-                call.model,
-                call.operation,
-                call.fingerprint,
-                who,
-                call.source_ip,
-                call.user_agent,
-                said,
-                call.invoked_by,
-            )
+            key = like, call.fingerprint, (error.code, error.message) if error is not None else None
             found = chunk.index.get(key)
             if found is not None:
                 return found
-        template = _rendered(known, call, chunk.identity(call.principal, call.invoked_by))
-        written = orjson.dumps(template)
+        common, own = chunk.place_of(like, known, call, denied), _own(known, call)
+        written = orjson.dumps(own)
         if len(written) > _LARGEST:
-            written = orjson.dumps(_shortened(template, len(written)))
+            written = orjson.dumps(_shortened(own, len(written)))
         self._bytes += len(written)
         place = len(chunk.templates)
-        chunk.templates.append(written)
-        chunk.terms.update(_terms(template, call.principal))
+        chunk.templates.append((common, written))
+        for resource in own.get("resources", ()):
+            chunk.terms.update(_resource_terms(resource))
         if key is not None:
             chunk.index[key] = place
         return place
@@ -184,8 +188,7 @@ class Trail:
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ServiceUnavailable) as error:
                 log.warning("the trail waits for the database: %r", error)
             except Exception:
-                log.exception("%d rows of the trail could not be written", len(self._unwritten))
-                self._unwritten.clear()  # a row that Postgres refuses must not hold up all others
+                log.exception("the trail could not be written")
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _learn(self) -> None:
@@ -201,44 +204,68 @@ class Trail:
                 self._unwritten.append(self._row(place, chunk, chunk.calls[start : start + _CALLS_A_CHUNK]))
         if not self._unwritten:
             return
-        async with self._database.unit() as db:
-            await db.executemany(_INSERT, self._unwritten)
+        try:
+            await self._write(self._unwritten)
+        except _REFUSED:
+            await self._write_singly()
         self._unwritten, self._waiting, self._bytes = [], sum(len(c.calls) for c in self._chunks.values()), 0
+
+    async def _write(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        async with self._database.unit() as db:
+            await db.executemany(_INSERT, rows)
+
+    async def _write_singly(self) -> None:
+        """A row that Postgres refuses must not take others with it."""
+        while self._unwritten:
+            try:
+                await self._write(self._unwritten[:1])
+            except _REFUSED:
+                log.exception("a row of the trail was refused: %d calls are lost", self._unwritten[0][_CALLS])
+            del self._unwritten[0]
 
     def _row(self, place: tuple[str, str, str], chunk: _Chunk, calls: list[tuple[int, int, str]]) -> tuple[Any, ...]:
         dropped = self._dropped.pop(place[0], 0)
         if dropped:
             log.warning("%d calls of account %s came too fast to be recorded", dropped, place[0])
         used = sorted({number for number, _, _ in calls})
-        renamed = {number: position for position, number in enumerate(used)}
+        shared = sorted({chunk.templates[number][0] for number in used})
+        places, common = ({number: place for place, number in enumerate(numbers)} for numbers in (used, shared))
+        templates = [chunk.templates[number] for number in used]
         events = {
-            "t": [orjson.Fragment(chunk.templates[number]) for number in used],
-            "e": [(renamed[number], moment, id) for number, moment, id in calls],
+            "c": [orjson.Fragment(chunk.common[number]) for number in shared],
+            "t": [(common[number], orjson.Fragment(own)) for number, own in templates],
+            "e": [(places[number], moment, id) for number, moment, id in calls],
         }
         times = [moment for _, moment, _ in calls]
         first, last = (datetime.fromtimestamp(moment / 1000, UTC) for moment in (min(times), max(times)))
         return (*place, first, last, len(calls), dropped, sorted(chunk.terms), orjson.dumps(events))
 
 
-def _rendered(known: Known, call: Call, identity: orjson.Fragment) -> dict[str, Any]:
-    """The event without its time and ids."""
-    error = call.error
-    event: dict[str, Any] = {
+def _common(known: Known, call: Call, denied: bool) -> dict[str, Any]:
+    """What the event of each call like this one says."""
+    return {
         USER: storable(name_of(call.principal)),
-        "userIdentity": identity,
+        "userIdentity": identity_of(call.principal, call.invoked_by),
         "eventSource": known.source,
         "eventName": known.name,
         "awsRegion": call.region,
         "sourceIPAddress": call.invoked_by or storable(call.source_ip),
         "userAgent": call.invoked_by or storable(call.user_agent[:_LONGEST_AGENT]),
-        "requestParameters": known.parameters(call.parameters),
-        "responseElements": None if known.read_only or error is not None else known.result(call.result),
         "readOnly": known.read_only,
         "eventType": "AwsApiCall",
         "managementEvent": not known.data_type,
         "recipientAccountId": call.account_id,
         "eventCategory": known.category,
-        "additionalEventData": {"decision": "denied" if error is not None and error.code in _DENIALS else "allowed"},
+        "additionalEventData": {"decision": "denied" if denied else "allowed"},
+    }
+
+
+def _own(known: Known, call: Call) -> dict[str, Any]:
+    """The rest of the event, without its time and ids."""
+    error = call.error
+    event: dict[str, Any] = {
+        "requestParameters": known.parameters(call.parameters),
+        "responseElements": None if known.read_only or error is not None else known.result(call.result),
     }
     if error is not None:
         event["errorCode"] = storable(error.code)
@@ -291,20 +318,24 @@ _TYPES = {
 }
 
 
-def _terms(template: Mapping[str, Any], principal: Principal) -> list[str]:
+def _terms(event: Mapping[str, Any], principal: Principal) -> list[str]:
     """What events of this kind are looked up by: a letter for the attribute, then its value."""
     found = [
-        f"n:{template['eventName']}",
-        f"s:{template['eventSource']}",
-        f"o:{str(template['readOnly']).lower()}",
-        f"u:{template[USER]}",
+        f"n:{event['eventName']}",
+        f"s:{event['eventSource']}",
+        f"o:{str(event['readOnly']).lower()}",
+        f"u:{event[USER]}",
     ]
     if principal.access_key_id:
         found.append(f"k:{principal.access_key_id}")
-    for resource in template.get("resources", ()):
-        found += [f"r:{name}" for name in names_of(resource["ARN"])]
-        if "type" in resource:
-            found.append(f"t:{resource['type']}")
+    return found
+
+
+def _resource_terms(resource: Mapping[str, str]) -> list[str]:
+    """What the events of a resource are looked up by."""
+    found = [f"r:{name}" for name in names_of(resource["ARN"])]
+    if "type" in resource:
+        found.append(f"t:{resource['type']}")
     return found
 
 

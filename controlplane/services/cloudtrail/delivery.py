@@ -13,7 +13,13 @@ import orjson
 
 from controlplane.access.trail import reading
 from controlplane.core.context import Context
+from controlplane.core.errors import AwsError
 from controlplane.services.cloudtrail import digests, selectors, trails
+from controlplane.services.cloudtrail.errors import (
+    InsufficientEncryptionPolicyException,
+    InsufficientS3BucketPolicyException,
+    S3BucketDoesNotExistException,
+)
 
 SERVICE = "cloudtrail.amazonaws.com"
 DIGEST_EVERY = timedelta(hours=1)
@@ -26,6 +32,28 @@ def acting(run: Any, db: Any, row: Any) -> Context:
     source = trails.arn_of(row["account_id"], row["region"], row["name"])
     context: Context = run.acting(db, SERVICE, source)
     return context
+
+
+async def check(ctx: Context, row: Any) -> None:
+    """Make the folder of a trail's files as CloudTrail itself, so that a trail that could deliver nothing is refused.
+
+    Raises S3BucketDoesNotExistException, InsufficientS3BucketPolicyException, InsufficientEncryptionPolicyException.
+    """
+    bucket, key = row["settings"]["S3BucketName"], row["settings"].get("KmsKeyId", "")
+    acting = ctx.as_service(SERVICE, trails.arn_of(row["account_id"], row["region"], row["name"]))
+    try:
+        await acting.call("s3", "GetBucketAcl", {"Bucket": bucket})
+        await _put(acting, row, f"{_prefix(row)}AWSLogs/{row['account_id']}/CloudTrail/", b"", {})
+    except AwsError as error:
+        if error.code == "NoSuchBucket":
+            raise S3BucketDoesNotExistException(f"S3 bucket {bucket} does not exist!") from error
+        if error.code.startswith("KMS"):
+            raise InsufficientEncryptionPolicyException(
+                f"Insufficient permissions to access S3 bucket {bucket} or KMS key {key}."
+            ) from error
+        raise InsufficientS3BucketPolicyException(
+            f"Incorrect S3 bucket policy is detected for bucket: {bucket}"
+        ) from error
 
 
 async def events(ctx: Context, row: Any) -> tuple[int, dict[str, list[dict[str, Any]]]]:
@@ -88,7 +116,7 @@ async def _put(ctx: Context, row: Any, key: str, content: bytes, metadata: Mappi
     request: dict[str, Any] = {
         "Bucket": settings["S3BucketName"],
         "Key": key,
-        "Body": gzip.compress(content, 6, mtime=0),
+        "Body": gzip.compress(content, 6, mtime=0) if content else b"",
         "ContentType": "application/json",
         "ContentEncoding": "gzip",
         "ACL": "bucket-owner-full-control",

@@ -57,6 +57,10 @@ class InsightNotEnabledException(AwsError):
     code = "InsightNotEnabledException"
 
 
+class InsufficientEncryptionPolicyException(AwsError):
+    code = "InsufficientEncryptionPolicyException"
+
+
 class InsufficientS3BucketPolicyException(AwsError):
     code = "InsufficientS3BucketPolicyException"
 

@@ -1,17 +1,19 @@
-"""Delivers trails' files, every minute."""
+"""Delivers trails' files: every minute, and sooner after a start or a failure."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.services.cloudtrail import delivery, queries
 from controlplane.services.cloudtrail.trails import DELIVERY
-from controlplane.work.reconciler import GONE, Outcome, Run, reconciler
+from controlplane.work.reconciler import GONE, Again, Outcome, Run, reconciler
 
 EVERY_SECONDS = 60.0
+SOON_SECONDS = 15.0
+"""After a start or a failure, when somebody may be waiting to see whether it works."""
 
 
 @reconciler(DELIVERY, every=EVERY_SECONDS)
@@ -38,7 +40,8 @@ async def deliver(run: Run, key: str) -> Outcome:
     await _digest(run, key)
     if files and row["settings"].get("SnsTopicName"):
         await _notify(run, key, [file["s3Object"] for file in files])
-    return None
+    just_started = datetime.now(UTC) - row["started_at"] < timedelta(seconds=SOON_SECONDS)
+    return Again(SOON_SECONDS) if failure is not None or just_started else None
 
 
 async def _write(run: Run, row: Any, found: dict[str, list[dict[str, Any]]]) -> tuple[list[dict[str, Any]], str | None]:

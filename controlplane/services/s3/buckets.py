@@ -122,7 +122,7 @@ async def named(ctx: Context, request: Mapping[str, Any], member: str = "Bucket"
     """The request's bucket; the answer says what browsers are to know of it. Raises AccessDenied, NoSuchBucket."""
     bucket = await find(ctx, request[member])
     if bucket is None:
-        if ctx.principal.kind == "anonymous":
+        if ctx.principal.kind in ("anonymous", "service"):  # who has no policies of his own to be asked
             raise NoSuchBucket(BucketName=request[member])
         return None
     expected = request.get("ExpectedBucketOwner")

@@ -15,14 +15,14 @@ def trail(account: Account) -> Any:
     return account.client("cloudtrail")
 
 
-def test_life_of_a_trail(trail: Any, account: Account) -> None:
-    made = trail.create_trail(Name="main", S3BucketName="logs-bucket", TagsList=[{"Key": "a", "Value": "1"}])
+def test_life_of_a_trail(trail: Any, account: Account, bucket: str) -> None:
+    made = trail.create_trail(Name="main", S3BucketName=bucket, TagsList=[{"Key": "a", "Value": "1"}])
     arn = f"arn:aws:cloudtrail:us-east-1:{account.id}:trail/main"
     assert made["TrailARN"] == arn
     assert (made["IncludeGlobalServiceEvents"], made["IsMultiRegionTrail"]) == (True, False)
-    assert refused(trail.create_trail, Name="main", S3BucketName="logs-bucket")[0] == "TrailAlreadyExistsException"
+    assert refused(trail.create_trail, Name="main", S3BucketName=bucket)[0] == "TrailAlreadyExistsException"
     changed = trail.update_trail(Name=arn, S3KeyPrefix="p", IsMultiRegionTrail=True, EnableLogFileValidation=True)
-    assert (changed["S3BucketName"], changed["S3KeyPrefix"]) == ("logs-bucket", "p")
+    assert (changed["S3BucketName"], changed["S3KeyPrefix"]) == (bucket, "p")
     got = trail.get_trail(Name="main")["Trail"]
     assert got["HomeRegion"] == "us-east-1"
     assert got["LogFileValidationEnabled"]
@@ -39,8 +39,8 @@ def test_life_of_a_trail(trail: Any, account: Account) -> None:
     assert refused(trail.get_trail, Name="main")[0] == "TrailNotFoundException"
 
 
-def test_logging_starts_and_stops(trail: Any, cloud: Cloud) -> None:
-    trail.create_trail(Name="main", S3BucketName="logs-bucket")
+def test_logging_starts_and_stops(trail: Any, bucket: str) -> None:
+    trail.create_trail(Name="main", S3BucketName=bucket)
     assert not trail.get_trail_status(Name="main")["IsLogging"]
     trail.start_logging(Name="main")
     status = trail.get_trail_status(Name="main")
@@ -62,20 +62,20 @@ def test_logging_starts_and_stops(trail: Any, cloud: Cloud) -> None:
         ({"IsOrganizationTrail": True}, "UnsupportedOperationException"),
     ],
 )
-def test_trails_that_are_refused(trail: Any, parameters: dict[str, Any], code: str) -> None:
-    given = {"Name": "main", "S3BucketName": "logs-bucket", **parameters}
+def test_trails_that_are_refused(trail: Any, bucket: str, parameters: dict[str, Any], code: str) -> None:
+    given = {"Name": "main", "S3BucketName": bucket, **parameters}
     assert refused(trail.create_trail, **given)[0] == code
 
 
-def test_five_trails_a_region(trail: Any) -> None:
+def test_five_trails_a_region(trail: Any, bucket: str) -> None:
     for n in range(5):
-        trail.create_trail(Name=f"trail-{n}", S3BucketName="logs-bucket")
-    sixth = refused(trail.create_trail, Name="trail-5", S3BucketName="logs-bucket")
+        trail.create_trail(Name=f"trail-{n}", S3BucketName=bucket)
+    sixth = refused(trail.create_trail, Name="trail-5", S3BucketName=bucket)
     assert sixth[0] == "MaximumNumberOfTrailsExceededException"
 
 
-def test_selectors(trail: Any) -> None:
-    trail.create_trail(Name="main", S3BucketName="logs-bucket")
+def test_selectors(trail: Any, bucket: str) -> None:
+    trail.create_trail(Name="main", S3BucketName=bucket)
     (default,) = trail.get_event_selectors(TrailName="main")["EventSelectors"]
     assert (default["ReadWriteType"], default["IncludeManagementEvents"]) == ("All", True)
     objects = [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::bucket/"]}]
@@ -96,8 +96,8 @@ def test_selectors(trail: Any) -> None:
     assert refused(trail.get_insight_selectors, TrailName="main")[0] == "InsightNotEnabledException"
 
 
-def test_other_accounts(trail: Any, cloud: Cloud, account: Account) -> None:
-    trail.create_trail(Name="main", S3BucketName="logs-bucket")
+def test_other_accounts(trail: Any, cloud: Cloud, account: Account, bucket: str) -> None:
+    trail.create_trail(Name="main", S3BucketName=bucket)
     arn = f"arn:aws:cloudtrail:us-east-1:{account.id}:trail/main"
     other = cloud.new_account().client("cloudtrail")
     for call in (other.get_trail, other.delete_trail, other.start_logging):

@@ -11,7 +11,7 @@ from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.operation import ANY, operation
 from controlplane.core.paging import decode_token, encode_token
-from controlplane.services.cloudtrail import queries, selectors, trails
+from controlplane.services.cloudtrail import delivery, queries, selectors, trails
 from controlplane.services.cloudtrail.errors import (
     InvalidNextTokenException,
     InvalidParameterCombinationException,
@@ -83,6 +83,7 @@ async def create_trail(ctx: Context, request: CreateTrailRequestTypeDef) -> dict
         )
     settings = await _settings(ctx, request, {})
     row = {"account_id": ctx.account_id, "region": ctx.region, "name": name, "settings": settings, "tags": tags}
+    await delivery.check(ctx, row)
     await ctx.db.insert("cloudtrail_trails", **row)
     return trails.settings(row)
 
@@ -92,6 +93,8 @@ async def update_trail(ctx: Context, request: UpdateTrailRequestTypeDef) -> dict
     """Change a trail's settings. Raises TrailNotFoundException, InvalidHomeRegionException."""
     row = await trails.find(ctx, request["Name"], change=True)
     settings = await _settings(ctx, request, row["settings"])
+    if settings != row["settings"]:
+        await delivery.check(ctx, {**row, "settings": settings})
     await queries.set_column(ctx, row, "settings", settings)
     return trails.settings({**row, "settings": settings})
 
