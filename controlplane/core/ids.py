@@ -25,6 +25,11 @@ def access_key_id(prefix: str = "AKIA") -> str:
     return prefix + "".join(secrets.choice(_BASE32) for _ in range(20 - len(prefix)))
 
 
-def request_id() -> str:
-    """A request id, a UUID as AWS prints it. It need not be secret, so that it is drawn without asking the kernel."""
+def any_uuid() -> str:
+    """A UUID that need not be secret, so that it is drawn without asking the kernel."""
     return str(uuid.UUID(int=_RANDOM.getrandbits(128), version=4))
+
+
+def request_id() -> str:
+    """A request id, as AWS prints it."""
+    return any_uuid()

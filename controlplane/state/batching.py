@@ -14,6 +14,9 @@ class Batcher(Generic[Item, Outcome]):
     """Hands waiting items to `run`, which answers one outcome for each, in order; an outcome that is an exception is
     raised to whoever asked for it. While a batch runs the next one gathers, so that a lone item never waits and a crowd
     shares its commits. What was submitted is done even if its caller goes away.
+
+    `abreast` batches may run at once. With `patience` (seconds) a batch waits so long, at most, for as many items as
+    came with the last one: callers that were just answered are likely to come again. A lone caller never waits.
     """
 
     def __init__(
@@ -22,10 +25,14 @@ class Batcher(Generic[Item, Outcome]):
         *,
         most: int = 200,
         abreast: int = 2,
+        patience: float = 0.0,
     ) -> None:
         self._run = run
         self._most = most
         self._free = abreast
+        self._patience = patience
+        self._expected = 0
+        self._enough: asyncio.Future[None] | None = None
         self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -38,16 +45,32 @@ class Batcher(Generic[Item, Outcome]):
             task = asyncio.create_task(self._work())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        elif self._enough is not None and len(self._waiting) >= self._expected:
+            _end(self._enough)
         return await future
 
     async def _work(self) -> None:
         try:
             while self._waiting:
                 await asyncio.sleep(0)  # those that came in the same round of the loop come along
+                if self._patience and len(self._waiting) < self._expected:
+                    await self._wait()
                 batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 await self._finish(batch)
+                self._expected = len(batch) + len(self._waiting) - 1
         finally:
             self._free += 1
+
+    async def _wait(self) -> None:
+        """Until there are enough, or patience ends."""
+        loop = asyncio.get_running_loop()
+        self._enough = loop.create_future()
+        timer = loop.call_later(self._patience, _end, self._enough)
+        try:
+            await self._enough
+        finally:
+            timer.cancel()
+            self._enough = None
 
     async def _finish(self, batch: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
         try:
@@ -61,3 +84,8 @@ class Batcher(Generic[Item, Outcome]):
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
+
+
+def _end(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

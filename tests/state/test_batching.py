@@ -52,3 +52,23 @@ async def test_what_was_submitted_is_done_though_its_caller_left() -> None:
     task.cancel()
     await batcher.submit(2)
     assert sorted(done) == [1, 2]
+
+
+async def test_a_patient_batch_waits_for_the_crowd_of_the_last_one() -> None:
+    sizes = []
+
+    async def run(items: Sequence[int]) -> Sequence[int]:
+        sizes.append(len(items))
+        await asyncio.sleep(0.005)
+        return items
+
+    async def caller(pause: float) -> None:
+        for n in range(5):
+            await batcher.submit(n)
+            await asyncio.sleep(pause)
+
+    batcher = Batcher(run, abreast=1, patience=1.0)
+    began = asyncio.get_running_loop().time()
+    await asyncio.gather(*(caller(n / 1000) for n in range(8)))
+    assert sizes[0] == 8 and len(sizes) <= 10, "who comes again a little later is waited for"
+    assert asyncio.get_running_loop().time() - began < 3, "and no longer than until enough have come"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import UUID
 
 from controlplane.core.context import Unit
 
@@ -33,6 +32,7 @@ FROM unnest($1::bigint[], $2::uuid[], $3::bytea[], $4::bigint[], $5::text[], $6:
     deduplication_id, n)
 ORDER BY n RETURNING id, message_id
 """
+_COLUMNS = 10
 _REMEMBER = """
 INSERT INTO sqs_deduplications (queue_id, key, message_id, sequence, expires_at)
 SELECT *, $5 FROM unnest($1::bigint[], $2::text[], $3::uuid[], $4::bigint[])
@@ -70,7 +70,7 @@ _THERE = "SELECT true FROM sqs_messages WHERE id = $1 AND queue_id = $2"
 class Accepted(NamedTuple):
     """What a FIFO queue made of a message: its own ids, or those of the one that it repeats."""
 
-    message_id: UUID
+    message_id: str
     sequence: str
 
 
@@ -85,7 +85,7 @@ async def insert(db: Unit, messages: Sequence[Outgoing], moment: int) -> list[Ac
     queues, keys = [m.queue_id for m in messages], [m.deduplication for m in messages]
     await db.execute(_FORGET, queues, keys, moment)
     known = {
-        (row["queue_id"], row["key"]): Accepted(row["message_id"], sequence(row["sequence"]))
+        (row["queue_id"], row["key"]): Accepted(str(row["message_id"]), sequence(row["sequence"]))
         for row in await db.fetch(_KNOWN, queues, keys)
     }
     new: dict[tuple[int, str | None], Outgoing] = {}
@@ -99,20 +99,8 @@ async def insert(db: Unit, messages: Sequence[Outgoing], moment: int) -> list[Ac
 
 
 async def _insert_new(db: Unit, new: list[Outgoing], moment: int) -> dict[tuple[int, str], Accepted]:
-    rows = await db.fetch(
-        _INSERT,
-        [m.queue_id for m in new],
-        [m.message_id for m in new],
-        [m.content for m in new],
-        [m.key_id for m in new],
-        [m.sender_id for m in new],
-        [m.sent_at for m in new],
-        [m.visible_at for m in new],
-        [m.expires_at for m in new],
-        [m.group_id for m in new],
-        [m.deduplication_id for m in new],
-    )
-    ids = {row["message_id"]: row["id"] for row in rows}
+    rows = await db.fetch(_INSERT, *list(zip(*new, strict=True))[:_COLUMNS])
+    ids = {str(row["message_id"]): row["id"] for row in rows}
     await db.execute(
         _REMEMBER,
         [m.queue_id for m in new],

@@ -12,8 +12,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from controlplane.services.sqs import fifo
@@ -24,6 +23,8 @@ from controlplane.state.database import Database
 
 _BATCH_BYTES = 4 * 1024 * 1024
 _MOST_TAKEN = 100
+_PATIENCE = 0.001
+"""Seconds; as long as a commit takes, of which it saves every other one under load."""
 _NEVER = 2**31 - 1
 _SOON = 20_000
 """Visibility timeouts below this one may end while somebody waits."""
@@ -33,6 +34,7 @@ INSERT INTO sqs_messages (queue_id, message_id, content, key_id, sender_id, sent
 SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bytea[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[],
   $8::bigint[], $9::text[])
 """
+_COLUMNS = 9
 _TAKE = """
 WITH picked AS (
   SELECT id, visible_at AS due FROM sqs_messages WHERE queue_id = $1 AND visible_at <= $2 AND expires_at > $2
@@ -69,12 +71,12 @@ RETURNING id
 _LAST = "SELECT max(id) FROM sqs_messages WHERE queue_id = $1"
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message on its way into a queue. `deduplication` is the key under which a FIFO queue knows it again."""
+class Outgoing(NamedTuple):
+    """A message on its way into a queue: what its row holds, in the order of the statement, and `deduplication`, the
+    key under which a FIFO queue knows it again."""
 
     queue_id: int
-    message_id: UUID
+    message_id: str
     content: bytes
     key_id: int | None
     sender_id: str
@@ -121,7 +123,7 @@ class Mailroom:
     def __init__(self, database: Database, bells: Bells) -> None:
         self._database = database
         self._bells = bells
-        self._sending = Batcher(self._insert)
+        self._sending = Batcher(self._insert, abreast=1, patience=_PATIENCE)
         self._sending_in_order = Batcher(self._insert_in_order, abreast=1)
         self._taking = Batcher(self._take)
         self._deleting = Batcher(self._delete)
@@ -252,18 +254,7 @@ class Mailroom:
 async def insert_all(run: Callable[..., Awaitable[Any]], messages: Sequence[Outgoing]) -> None:
     """Put messages into standard queues. `run` is a unit's `alone`, or its `fetch` where this is not its only write."""
     for part in _parts(messages):
-        await run(
-            _INSERT,
-            [m.queue_id for m in part],
-            [m.message_id for m in part],
-            [m.content for m in part],
-            [m.key_id for m in part],
-            [m.sender_id for m in part],
-            [m.sent_at for m in part],
-            [m.visible_at for m in part],
-            [m.expires_at for m in part],
-            [m.group_id for m in part],
-        )
+        await run(_INSERT, *list(zip(*part, strict=True))[:_COLUMNS])
 
 
 def _refused(named: Named, reason: str) -> InvalidParameterValue:

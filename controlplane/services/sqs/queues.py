@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,10 +51,7 @@ class Queue:
     redrive: Redrive | None
     version: datetime
     """When it was last set to something: its row's `modified_at`."""
-
-    @property
-    def arn(self) -> str:
-        return arn("sqs", self.region, self.account_id, self.name)
+    arn: str
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -107,6 +105,7 @@ def of_row(row: Any) -> Queue:
         largest=number["MaximumMessageSize"],
         redrive=_redrive(redrive) if redrive else None,
         version=row["modified_at"],
+        arn=arn("sqs", row["region"], row["account_id"], row["name"]),
     )
 
 
@@ -153,10 +152,22 @@ def on_arn(member: str) -> Answer:
     return resources
 
 
+_MOST_READ = 4096
+_read: OrderedDict[int, tuple[Any, Queue]] = OrderedDict()
+"""By id: the row that was read last, and the queue that was made of it."""
+
+
 async def find(ctx: Context, account_id: str, name: str) -> Queue | None:
     """A queue of the request's region."""
     row = await queries.queue(ctx.db, account_id, ctx.region, name)
-    return of_row(row) if row is not None else None
+    if row is None:
+        return None
+    kept = _read.get(row["id"])
+    if kept is None or kept[0] is not row:  # as long as nothing was written the cache of reads gives the same row
+        if len(_read) >= _MOST_READ:
+            _read.popitem(last=False)
+        kept = _read[row["id"]] = row, of_row(row)
+    return kept[1]
 
 
 async def of_arn(ctx: Context, text: str) -> Queue | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
+from controlplane.core.ids import any_uuid
 from controlplane.services.sqs import contents, digests, keys
 from controlplane.services.sqs.contents import Content
 from controlplane.services.sqs.errors import InvalidMessageContents, InvalidParameterValue, MissingParameter
@@ -180,14 +180,14 @@ async def send(ctx: Context, queue: Queue, request: Mapping[str, Any]) -> dict[s
         result["MD5OfMessageSystemAttributes"] = digests.of_attributes(system)
     if queue.fifo:
         accepted = await room_of(ctx).send_in_order(message)
-        return {**result, "MessageId": str(accepted.message_id), "SequenceNumber": accepted.sequence}
+        return {**result, "MessageId": accepted.message_id, "SequenceNumber": accepted.sequence}
     await room_of(ctx).send(message)
-    return {**result, "MessageId": str(message.message_id)}
+    return {**result, "MessageId": message.message_id}
 
 
 async def outgoing(ctx: Context, queue: Queue, request: Mapping[str, Any], content: Content) -> Outgoing:
     """A message of its own for a queue; of the request only group, deduplication and delay are looked at."""
-    id, moment = uuid.uuid4(), now()
+    id, moment = any_uuid(), now()
     key = await keys.for_sending(ctx, queue)
     sealer = ctx.engine("sealing") if queue.is_set("SqsManagedSseEnabled") else None
     delay = request.get("DelaySeconds")
@@ -197,7 +197,7 @@ async def outgoing(ctx: Context, queue: Queue, request: Mapping[str, Any], conte
     return Outgoing(
         queue_id=queue.id,
         message_id=id,
-        content=contents.pack(content, str(id), sealer=sealer, key=key[1] if key else None),
+        content=contents.pack(content, id, sealer=sealer, key=key[1] if key else None),
         key_id=key[0] if key else None,
         sender_id=ctx.principal.user_id or ctx.principal.account_id,
         sent_at=moment,
