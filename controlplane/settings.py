@@ -84,7 +84,15 @@ class Settings(BaseSettings):
     blob_tiers: dict[str, Path] = Field(
         default={},
         description="Folders, on disks of their own, for objects of a storage class, such as "
-        '`{"STANDARD_IA": "/mnt/slow"}`. All others lie in the home folder.',
+        '`{"STANDARD_IA": "/mnt/slow"}`. All others lie in the home folder; archived objects (`GLACIER`, '
+        "`DEEP_ARCHIVE`) in its folder `cold`, compressed.",
+    )
+    storage_day: float = Field(
+        default=86400.0,
+        ge=1,
+        le=86400,
+        description="Seconds that a day has for S3 and Glacier: for lifecycles, restores, retrievals and inventories. "
+        "Less than 86400 makes tests quick.",
     )
     access_log: bool = Field(
         default=False,
@@ -163,6 +171,13 @@ class Settings(BaseSettings):
         if url is not None and not re.match(r"(postgres(ql)?|rediss?|unix)://", url):
             raise ValueError("expected postgresql://… or redis://…")
         return url
+
+    @field_validator("blob_tiers")
+    @classmethod
+    def _one_class_a_folder(cls, tiers: dict[str, Path]) -> dict[str, Path]:
+        if len({path.expanduser().absolute() for path in tiers.values()}) < len(tiers):
+            raise ValueError("two storage classes cannot share a folder")
+        return tiers
 
     @field_validator("home")
     @classmethod
@@ -244,6 +259,17 @@ class Settings(BaseSettings):
     def blobs(self) -> Path:
         """Folder of the embedded blob engine."""
         return self.home / "blobs"
+
+    @property
+    def cold(self) -> Path:
+        """Folder of archived objects."""
+        return self.home / "cold"
+
+    @property
+    def tiers(self) -> dict[str, Path]:
+        """Folders of storage classes that have their own."""
+        cold = {name: self.cold / name for name in ("GLACIER", "DEEP_ARCHIVE")}
+        return {**cold, **self.blob_tiers}
 
     @property
     def cache(self) -> Path:

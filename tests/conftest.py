@@ -22,6 +22,8 @@ from tests.cloud import Account, Cloud
 from tests.machines import Lab, make_lab
 
 SHOWN_BUGS = 5
+STORAGE_DAY = 3.0
+"""Seconds that lifecycles and restores take for a day."""
 _LONGEST_NAME = 60
 
 
@@ -123,7 +125,7 @@ def cloud(request: pytest.FixtureRequest) -> Cloud:
     home = config.folder / "cloud"  # type: ignore[attr-defined]
     home.mkdir(exist_ok=True)
     cloud = Cloud(home, agent=not config.getoption("--no-machines"))
-    cloud.start(with_parent=hasattr(config, "workerinput"))
+    cloud.start(with_parent=hasattr(config, "workerinput"), storage_day=STORAGE_DAY)
     return cloud
 
 

@@ -45,6 +45,8 @@ class Cloud:
     price_table: Path | None = None
     new_buckets: str = "private"
     dns_places: Mapping[str, str] = field(default_factory=dict)
+    storage_day: float = 86400.0
+    """Seconds that a day has for S3 and Glacier."""
 
 
 class Runtime(Protocol):

@@ -39,8 +39,9 @@ class Assembly:
             settings.home / "prices.toml",
             settings.new_buckets,
             settings.dns_places,
+            settings.storage_day,
         )
-        self.blobs = FileBlobs(settings.blobs, settings.blob_tiers)
+        self.blobs = FileBlobs(settings.blobs, settings.tiers)
         self.registry = Registry.scan()
         self.engines: dict[str, Any] = {
             "blobs": self.blobs,

@@ -51,7 +51,14 @@ def lay_out(settings: Settings, owner: Owner) -> None:
     settings.home.chmod(0o711)
     for name, mode in (("notify", 0o711), ("etc", 0o755), ("logs", 0o700)):
         _folder(settings.home / name, mode)
-    for path in (settings.run, settings.secrets, settings.blobs, settings.cache, settings.home / "postgres"):
+    for path in (
+        settings.run,
+        settings.secrets,
+        settings.blobs,
+        settings.cold,
+        settings.cache,
+        settings.home / "postgres",
+    ):
         _folder(path, 0o700, owner)
     if owner.drop and (file := settings.home / "settings.toml").exists():
         os.chown(file, 0, owner.gid)

@@ -54,8 +54,14 @@ class Blobs(Protocol):
     def open(self, id: str) -> Reader:
         """Open a blob for reads at any place. Blocks. Raises EngineMissing."""
 
-    def duplicate(self, id: str) -> str:
-        """The same bytes as another blob, which lives and dies by itself. Blocks. Raises EngineMissing."""
+    def duplicate(self, id: str, tier: str | None = None) -> str:
+        """The same bytes as another blob, which lives and dies by itself: beside it, or where a tier has its blobs.
+
+        Blocks. Raises EngineMissing.
+        """
+
+    def lies_on(self, id: str, tier: str) -> bool:
+        """Whether a blob lies where `create` would put one of a tier."""
 
     def written(self, before: float) -> Iterator[list[str]]:
         """Ids of all blobs made by `create` before a moment (seconds since the epoch), some at a time. Blocks."""

@@ -113,7 +113,12 @@ class FileBlobs:
         except FileNotFoundError as error:
             raise EngineMissing(f"no blob {id}") from error
 
-    def duplicate(self, id: str) -> str:
+    def lies_on(self, id: str, tier: str) -> bool:
+        return id.rpartition(":")[0] == (tier if tier in self._tiers else "")
+
+    def duplicate(self, id: str, tier: str | None = None) -> str:
+        if tier is not None and not self.lies_on(id, tier):
+            return self._copy(id, tier)
         path = self._path(id)
         name = f"{secrets.token_hex(_RANDOM_BYTES)}{path.name[-8:]}"
         final = path.parent.parent / name[:2] / name
@@ -125,6 +130,19 @@ class FileBlobs:
             raise EngineMissing(f"no blob {id}") from error
         _sync_folder(final.parent)
         return id[: -len(path.name)] + name
+
+    def _copy(self, id: str, tier: str) -> str:
+        """Onto another disk."""
+        reader, place = self.open(id), 0
+        writer = self.create(tier)
+        try:
+            while data := reader.read(place, _CHUNK):
+                writer.write(data)
+                place += len(data)
+            return writer.commit()
+        finally:
+            writer.abort()
+            reader.close()
 
     def written(self, before: float) -> Iterator[list[str]]:
         for prefix, folder in (

@@ -128,6 +128,28 @@ class Part(Base):
     content: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
+class Restore(Base):
+    """A copy of an archived version that was asked for; with `expires_at` it is there. `blob` is opened with `salt`;
+    without one the version's own bytes can be read meanwhile."""
+
+    __tablename__ = "s3_restores"
+    __table_args__ = (
+        PrimaryKeyConstraint("bucket_id", "key", "place"),
+        Index("ix_s3_restores_blob", "blob", postgresql_where=text("blob IS NOT NULL")),
+    )
+
+    bucket_id: Mapped[int] = mapped_column(BigInteger)
+    key: Mapped[bytes] = mapped_column(LargeBinary)
+    place: Mapped[int] = mapped_column(BigInteger)
+    account_id: Mapped[str] = mapped_column(Text)
+    tier: Mapped[str] = mapped_column(Text)
+    days: Mapped[int] = mapped_column(Integer)
+    due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    blob: Mapped[str | None] = mapped_column(Text)
+    salt: Mapped[str | None] = mapped_column(Text)
+
+
 class Event(Base):
     """An event that its target has not been told of."""
 

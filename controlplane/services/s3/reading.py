@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from controlplane.core.context import Context
+from controlplane.core.errors import EngineMissing
 from controlplane.services.s3 import frames
 from controlplane.services.s3.errors import InvalidRange
 from controlplane.services.s3.queries import objects as queries
@@ -103,6 +104,8 @@ async def _of_blob(source: _Source, start: int, end: int) -> AsyncIterator[bytes
 async def _of_parts(ctx: Context, upload_id: str, master: bytes, start: int, end: int) -> AsyncIterator[bytes]:
     for part in await queries.parts_between(ctx.db, upload_id, start, end):
         first, last = max(0, start - part["start"]), min(part["size"], end - part["start"])
+        if part["content"] is None and part["blob"] is None:
+            raise EngineMissing("a part has gone to the archive")
         if part["content"] is not None:
             yield _small(part, master, first, last)
             continue

@@ -38,6 +38,7 @@ _IS_THERE = "SELECT EXISTS (SELECT FROM s3_buckets WHERE id = $1)"
 _KNOWN = """
 SELECT blob FROM s3_objects WHERE blob = ANY($1::text[]) UNION SELECT blob FROM s3_versions WHERE blob = ANY($1::text[])
 UNION SELECT blob FROM s3_parts WHERE blob = ANY($1::text[])
+UNION SELECT blob FROM s3_restores WHERE blob = ANY($1::text[])
 """
 _OLD_COMPLETIONS = "DELETE FROM s3_uploads WHERE completed IS NOT NULL AND created_at < now() - interval '14 days'"
 _EVENT = "DELETE FROM s3_events WHERE id = $1 RETURNING *"

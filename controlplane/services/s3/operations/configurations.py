@@ -9,6 +9,7 @@ from controlplane.core.operation import Request, operation
 from controlplane.services.s3 import configurations as check
 from controlplane.services.s3.buckets import Bucket, on_bucket, on_bucket_for, the_bucket
 from controlplane.services.s3.errors import S3Error
+from controlplane.services.s3.lifecycle.rules import LIFECYCLE
 from controlplane.services.s3.queries import buckets as queries
 
 _LIFECYCLE_GET, _LIFECYCLE_PUT = "s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration"
@@ -50,6 +51,7 @@ async def put_bucket_lifecycle_configuration(ctx: Context, request: Request) -> 
     rules = check.lifecycle((request.get("LifecycleConfiguration") or {}).get("Rules") or [])
     size = request.get("TransitionDefaultMinimumObjectSize") or "all_storage_classes_128K"
     await _keep(ctx, "lifecycle", {"Rules": check.portable(rules), "TransitionDefaultMinimumObjectSize": size})
+    await ctx.wake(LIFECYCLE, str(the_bucket(ctx).id))
     return {"TransitionDefaultMinimumObjectSize": size}
 
 

@@ -24,21 +24,22 @@ from controlplane.services.s3 import (
     versions,
     writing,
 )
+from controlplane.services.s3.archive import restores
 from controlplane.services.s3.buckets import Bucket
 from controlplane.services.s3.errors import (
     AccessDenied,
     InvalidArgument,
-    InvalidObjectState,
     InvalidRequest,
     MethodNotAllowed,
     NoSuchBucket,
     NoSuchKey,
 )
+from controlplane.services.s3.lifecycle import rules
 from controlplane.services.s3.operations.uploads import check_number, keep_part, master_of
 from controlplane.services.s3.receiving import LARGEST, Received, Wanted, in_thread, receive
 
 _RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})")
-_COLD = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+_ARCHIVED = "Operation is not valid for the source object's storage class"
 _SOURCE_KEY = "CopySource"
 
 
@@ -93,10 +94,6 @@ async def _read(ctx: Context, request: Mapping[str, Any]) -> tuple[Bucket, Bucke
                 "The source of a copy request may not specifically refer to a delete marker by version id."
             )
         raise MethodNotAllowed
-    if row["storage_class"] in _COLD and not (row["facts"].get("restored_until")):
-        raise InvalidObjectState(
-            "Operation is not valid for the source object's storage class", StorageClass=row["storage_class"]
-        )
     conditions.check_copy(request, row["etag"], row["modified_at"])
     return target, bucket, row, source
 
@@ -130,7 +127,12 @@ async def copy_object(ctx: Context, request: Request) -> dict[str, Any]:
         "LastModified": columns["modified_at"],
         **checksums.shown(columns["facts"]),
     }
-    told: dict[str, Any] = {"CopyObjectResult": result, **encryption.shown(master.facts)}
+    await restores.settle(ctx, columns)
+    told: dict[str, Any] = {
+        "CopyObjectResult": result,
+        **rules.expires(ctx, bucket, columns),
+        **encryption.shown(master.facts),
+    }
     if source_bucket.versioning is not None or row["version"] is not None:
         told["CopySourceVersionId"] = versions.shown(row["version"])
     return told if version is None else {**told, "VersionId": version}
@@ -193,15 +195,17 @@ async def _with_source(
     sums = row["facts"].get("sums") or {}
     asked = (request.get("ChecksumAlgorithm") or "").lower() or next(iter(sums), checksums.DEFAULT)
     facts = row["facts"]["sse"]
+    source = await restores.readable(ctx, row, _ARCHIVED)
     old = await encryption.for_reading(ctx, facts, request, _SOURCE_KEY)
     alike = facts["kind"] == encryption.S3 and master.facts["kind"] == encryption.S3 and not row["parts"]
     if alike and asked in sums and row["facts"].get("sum_type") == checksums.FULL:
         blob = None
-        if row["blob"] is not None:
-            blob = await in_thread(ctx.engine("blobs").duplicate, row["blob"])
-        received = Received(row["size"], row["etag"], sums, b64decode(row["facts"]["salt"]), row["content"], blob)
+        if source["blob"] is not None:
+            blob = await in_thread(ctx.engine("blobs").duplicate, source["blob"], columns["storage_class"] or "")
+        salt = b64decode(source["facts"]["salt"])
+        received = Received(row["size"], row["etag"], sums, salt, source["content"], blob)
     else:
-        body = await _bytes(ctx, row, old, 0, row["size"])
+        body = await _bytes(ctx, source, old, 0, row["size"])
         wanted = Wanted(row["size"], algorithm=asked)
         received = await receive(ctx, body, wanted, master.key, columns["storage_class"] or "")
     return writing.with_body(columns, received)
@@ -227,7 +231,7 @@ async def upload_part_copy(ctx: Context, request: Request) -> dict[str, Any]:
         )
     master = await master_of(ctx, upload, request)
     old = await encryption.for_reading(ctx, row["facts"]["sse"], request, _SOURCE_KEY)
-    body = await _bytes(ctx, row, old, start, end)
+    body = await _bytes(ctx, await restores.readable(ctx, row, _ARCHIVED), old, start, end)
     wanted = Wanted(end - start, algorithm=upload["object"]["algorithm"] or checksums.DEFAULT)
     received = await receive(ctx, body, wanted, master.key, upload["object"]["storage_class"] or "")
     await keep_part(ctx, upload, request["PartNumber"], received)

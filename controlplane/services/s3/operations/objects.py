@@ -9,8 +9,10 @@ from controlplane.core.context import Context
 from controlplane.core.errors import AwsError, EngineMissing
 from controlplane.core.operation import Request, operation
 from controlplane.services.s3 import checksums, conditions, encryption, events, objects, reading, storing, writing
+from controlplane.services.s3.archive import restores
 from controlplane.services.s3.buckets import Bucket, the_bucket
 from controlplane.services.s3.errors import InvalidPartNumber, InvalidRequest, MissingContentLength
+from controlplane.services.s3.lifecycle import rules
 from controlplane.services.s3.objects import on_object, on_stored, the_object
 from controlplane.services.s3.queries import objects as queries
 from controlplane.services.s3.receiving import receive, wanted_of
@@ -57,8 +59,10 @@ async def put(
         if received.blob is not None:
             await ctx.engine("blobs").delete(received.blob)
         raise
+    await restores.settle(ctx, columns)
     told = {
         "ETag": objects.quoted(columns["etag"]),
+        **rules.expires(ctx, bucket, columns),
         **checksums.shown(columns["facts"]),
         **encryption.shown(master.facts),
     }
@@ -70,16 +74,17 @@ async def get_object(ctx: Context, request: Request) -> dict[str, Any]:
     """An object's bytes, or a range of them. Raises NoSuchKey, InvalidRange, NotModified, PreconditionFailed."""
     bucket, row = await the_object(ctx)
     told, start, end = await _head(ctx, bucket, row, request)
+    source = await restores.readable(ctx, row)
     master = await encryption.for_reading(ctx, row["facts"]["sse"], request)
     try:
-        body = await reading.bytes_of(ctx, row, master, start, end)
+        body = await reading.bytes_of(ctx, source, master, start, end)
     except EngineMissing:
         # Replaced between the look at its row and the opening of its blob: what is there now counts.
         row = await objects.find(ctx, bucket, request)
         if row is None:
             await objects.refuse_missing(ctx, bucket, request)
         told, start, end = await _head(ctx, bucket, row, request)
-        body = await reading.bytes_of(ctx, row, master, start, end)
+        body = await reading.bytes_of(ctx, await restores.readable(ctx, row), master, start, end)
     for asked, header in _OVERRIDES.items():
         if request.get(asked) is not None:
             _check_override(ctx)
@@ -111,6 +116,10 @@ async def _head(ctx: Context, bucket: Bucket, row: Any, request: Mapping[str, An
     conditions.check_read(request, row["etag"], row["modified_at"])
     with_sums = request.get("ChecksumMode") == "ENABLED"
     told = objects.described(row, bucket, with_sums=with_sums)
+    if request.get("VersionId") is None:
+        told |= rules.expires(ctx, bucket, row)
+    if restored := await restores.shown(ctx, row):
+        told["Restore"] = restored
     start, end = 0, row["size"]
     partial = False
     if request.get("PartNumber") is not None:

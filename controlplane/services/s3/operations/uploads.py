@@ -11,6 +11,7 @@ from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.operation import Request, operation
 from controlplane.services.s3 import checksums, encryption, events, grants, listing, objects, storing, uploads, writing
+from controlplane.services.s3.archive import restores
 from controlplane.services.s3.buckets import Bucket, on_bucket_for, the_bucket
 from controlplane.services.s3.encryption import Master
 from controlplane.services.s3.errors import (
@@ -22,6 +23,7 @@ from controlplane.services.s3.errors import (
     NoSuchUpload,
     PreconditionFailed,
 )
+from controlplane.services.s3.lifecycle import rules
 from controlplane.services.s3.objects import on_object
 from controlplane.services.s3.queries import uploads as queries
 from controlplane.services.s3.receiving import Received, receive, wanted_of
@@ -67,7 +69,7 @@ async def create_multipart_upload(ctx: Context, request: Request) -> dict[str, A
     }  # fmt: skip
     if algorithm is not None:
         told |= {"ChecksumAlgorithm": algorithm.upper(), "ChecksumType": kind}
-    return told
+    return told | rules.aborts(ctx, bucket, key, storing.now())
 
 
 def _algorithm(name: str | None) -> str | None:
@@ -169,6 +171,8 @@ async def complete_multipart_upload(ctx: Context, request: Request) -> dict[str,
     }
     if version is not None:
         told["VersionId"] = version
+    await restores.settle(ctx, columns)
+    told |= rules.expires(ctx, bucket, columns)
     await queries.complete(ctx.db, upload["id"], told)
     return {**told, "Location": _location(ctx, bucket, request)}
 
@@ -274,6 +278,7 @@ async def list_parts(ctx: Context, request: Request) -> dict[str, Any]:
         "Initiator": await _initiator(ctx, upload),
         "Owner": await grants.owner(ctx, kept["owner"] or bucket.account_id),
         "StorageClass": kept["storage_class"] or objects.STANDARD,
+        **rules.aborts(ctx, bucket, upload["key"], upload["created_at"]),
     }
     if kept["algorithm"] is not None:
         told |= {"ChecksumAlgorithm": kept["algorithm"].upper(), "ChecksumType": kept["sum_type"]}

@@ -1,0 +1,1 @@
+"""Storage classes that are no disk: where their bytes lie, and how they come back."""

@@ -1,0 +1,1 @@
+"""Rules by which objects move to other storage classes and expire, and what carries them out."""
