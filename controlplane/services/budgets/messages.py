@@ -13,6 +13,7 @@ from controlplane.services.budgets.measuring import Measured
 from controlplane.work.wake import wake
 
 MESSAGE = "budgets.message"
+SENDER = "AWS Budgets <budgets@costalerts.amazonaws.com>"
 _SENT = "UPDATE budgets_messages SET sent_at = now(), failure = NULL WHERE id = $1"
 _FAILED = "UPDATE budgets_messages SET failure = $2 WHERE id = $1"
 _FIND = "SELECT * FROM budgets_messages WHERE id = $1 AND sent_at IS NULL FOR UPDATE"
@@ -35,8 +36,7 @@ async def tell(db: Unit, row: Any, people: Iterable[Mapping[str, str]], subject:
             subject=subject,
             body=body,
         )
-        if person["SubscriptionType"] == "SNS":
-            await wake(db, MESSAGE, id)
+        await wake(db, MESSAGE, id)
     await db.execute(_FORGET, row["account_id"], row["name"])
 
 
@@ -45,14 +45,16 @@ async def find(db: Unit, id: str) -> Any:
     return await db.fetchrow(_FIND, id)
 
 
-async def publish(run: Any, db: Unit, message: Any) -> None:
-    """Hand a message to SNS, as Budgets itself; the topic's policy decides. Raises AwsError.
-
-    Mail stays in the outbox: this cloud sends none yet.
-    """
+async def hand_on(run: Any, db: Unit, message: Any) -> None:
+    """Publish a message as Budgets itself, where the topic's policy decides, or mail it. Raises AwsError."""
     source = budgets.arn(message["account_id"], message["budget"])
-    request = {"TopicArn": message["address"], "Subject": message["subject"][:100], "Message": message["body"]}
-    await run.acting(db, SERVICE, source, region=message["address"].split(":")[3]).call("sns", "Publish", request)
+    if message["kind"] == "SNS":
+        region = message["address"].split(":")[3]
+        request = {"TopicArn": message["address"], "Subject": message["subject"][:100], "Message": message["body"]}
+        await run.acting(db, SERVICE, source, region=region).call("sns", "Publish", request)
+    else:
+        mail = {"Source": SENDER, "To": message["address"], "Subject": message["subject"], "Text": message["body"]}
+        await run.acting(db, SERVICE, source).ask("ses", "Mail", mail)
     await db.execute(_SENT, message["id"])
 
 

@@ -145,7 +145,7 @@ async def send(run: Run, id: str) -> Outcome:
         async with run.step() as db:
             message = await messages.find(db, id)
             if message is not None:
-                await messages.publish(run, db, message)
+                await messages.hand_on(run, db, message)
         return None
     except AwsError as error:
         failure = error.code
