@@ -36,9 +36,10 @@ def translate(error: Exception) -> AwsError:
     if isinstance(error, (*_GONE, *TRY_AGAIN)) or _connection_closed(error):
         log.warning("unavailable: %r", error)
         return ServiceUnavailable("The service is unavailable. Please try again.")
-    log.error("failed", exc_info=error)
     if isinstance(error, _UNSTORABLE):
+        log.warning("refused by the database: %s", type(error).__name__)
         return AwsError("A parameter holds a value that cannot be stored.", code="InvalidParameterValue")
+    log.error("failed", exc_info=error)
     return AwsError(
         "The request processing has failed because of an unknown error, exception or failure.",
         code="InternalFailure",

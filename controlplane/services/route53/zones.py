@@ -75,7 +75,9 @@ async def locked(ctx: Context, request: Any) -> Any:
 
 
 def missing(request: Any) -> NoSuchHostedZone:
-    return NoSuchHostedZone(f"No hosted zone found with ID: {bare(str(request.get('HostedZoneId') or request['Id']))}")
+    return NoSuchHostedZone(
+        f"No hosted zone found with ID: {bare(str(request.get('HostedZoneId') or request.get('Id') or ''))}"
+    )
 
 
 async def changed(ctx: Context, row: Any, version: int, comment: str | None = None) -> dict[str, Any]:

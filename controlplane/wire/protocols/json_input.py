@@ -62,7 +62,7 @@ def unexpected(value: Any, wanted: str) -> Malformed:
 
 
 class JsonInput(ShapeCompiler):
-    """Closures from parsed JSON to parameters. Unknown members are ignored, as AWS does; null is as good as absent."""
+    """Closures from parsed JSON to parameters. Unknown members are ignored, as AWS does; null is as good as absent, but in lists."""
 
     def compile_body(self, shape: Any) -> Closure:
         """The closure of a REST body, which may not fill the members that belong into headers, path or query string."""
@@ -96,7 +96,9 @@ class JsonInput(ShapeCompiler):
         def decode(value: Any) -> list[Any]:
             if type(value) is not list:
                 raise Malformed("Expected list or null") if not isinstance(value, dict) else unexpected(value, "")
-            return [None if item is None else read(item) for item in value]
+            if None in value:
+                raise Malformed("Expected no null in a list")
+            return [read(item) for item in value]
 
         return decode
 
@@ -106,7 +108,7 @@ class JsonInput(ShapeCompiler):
         def decode(value: Any) -> dict[str, Any]:
             if type(value) is not dict:
                 raise Malformed("Expected map or null") if not isinstance(value, list) else unexpected(value, "")
-            return {_key(key): None if item is None else read(item) for key, item in value.items()}
+            return {_key(key): read(item) for key, item in value.items() if item is not None}
 
         return decode
 
