@@ -140,7 +140,7 @@ def _owner(ctx: Context, resource: Resource) -> str:
 
 def _target(action: str, resource: Resource, owner: str, organization: OrganizationPolicies) -> Target:
     policy = None
-    if resource.policy is not None:
+    if resource.policy is not None and not organization.closed:  # what a closed account has lets nobody in any more
         document = orjson.dumps(resource.policy).decode()
         policy = PolicySet([_compiled(document, f"policy of {resource.arn}")])
     service = action.partition(":")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -42,6 +43,13 @@ def rows_left(cloud: Cloud, account: Account) -> set[str]:
     }
 
 
+def open_queue(account: Account) -> str:
+    """URL of a queue that lets everybody in."""
+    everything = {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    return str(account.client("sqs").create_queue(QueueName="open", Attributes={"Policy": policy})["QueueUrl"])
+
+
 def test_keys_stop_at_once_and_nothing_is_left(organization: Organization, cloud: Cloud) -> None:
     student, client = organization.make_account(), organization.client
     ec2_things.make(student)
@@ -52,11 +60,17 @@ def test_keys_stop_at_once_and_nothing_is_left(organization: Organization, cloud
     clients = [student.client("ec2") for _ in range(6)]
     for ec2 in (*clients, as_session):
         ec2.describe_vpcs()
+    queue = open_queue(student)
+    stranger = [cloud.new_account().client("sqs") for _ in range(2)]
+    for sqs in stranger:
+        sqs.send_message(QueueUrl=queue, MessageBody="text")
     assert {"ec2_vpcs", "ec2_routes", "ec2_public_addresses", "access_keys"} <= rows_left(cloud, student)
     client.close_account(AccountId=student.id)
     time.sleep(0.1)
     assert [code(ec2.describe_vpcs) for ec2 in clients] == ["AuthFailure"] * 6
     assert code(as_session.describe_vpcs) == "AuthFailure"
+    for sqs in stranger:
+        assert code(lambda sqs=sqs: sqs.send_message(QueueUrl=queue, MessageBody="text")) == "AccessDeniedException"
     wait_until_freed(organization, student)
     assert rows_left(cloud, student) <= LEFT
     assert code(lambda: client.close_account(AccountId=student.id)) == "AccountAlreadyClosedException"
