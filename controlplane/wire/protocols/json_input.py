@@ -62,7 +62,8 @@ def unexpected(value: Any, wanted: str) -> Malformed:
 
 
 class JsonInput(ShapeCompiler):
-    """Closures from parsed JSON to parameters. Unknown members are ignored, as AWS does; null is as good as absent, but in lists."""
+    """Closures from parsed JSON to parameters. Unknown members are ignored, as AWS does; null is as good as absent, but
+    refused in lists."""
 
     def compile_body(self, shape: Any) -> Closure:
         """The closure of a REST body, which may not fill the members that belong into headers, path or query string."""
