@@ -9,7 +9,7 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.errors import EngineMissing
-from controlplane.services.s3 import frames
+from controlplane.engines.blobs import frames
 from controlplane.services.s3.errors import InvalidRange
 from controlplane.services.s3.queries import objects as queries
 from controlplane.services.s3.receiving import in_thread

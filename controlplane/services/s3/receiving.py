@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from controlplane.core.context import Context
-from controlplane.services.s3 import checksums, frames
+from controlplane.engines.blobs import frames
+from controlplane.services.s3 import checksums
 from controlplane.services.s3.errors import BadDigest, EntityTooLarge, IncompleteBody, InvalidRequest
 
 INLINE = 32 * 1024

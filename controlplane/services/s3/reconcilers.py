@@ -10,6 +10,7 @@ from typing import Any
 
 from controlplane.core.context import Unit
 from controlplane.core.errors import AwsError, EngineMissing
+from controlplane.engines.blobs.holders import holds, known
 from controlplane.services.s3 import events
 from controlplane.services.s3.receiving import in_thread
 from controlplane.work.reconciler import GONE, Again, Outcome, Run, reconciler
@@ -35,11 +36,7 @@ RETURNING NULL AS blob, id AS upload_id
 _REMAINS = (_OBJECTS.format(table="s3_objects"), _OBJECTS.format(table="s3_versions"), _UPLOADS)
 _PARTS = "DELETE FROM s3_parts WHERE upload_id = ANY($1::text[]) RETURNING blob"
 _IS_THERE = "SELECT EXISTS (SELECT FROM s3_buckets WHERE id = $1)"
-_KNOWN = """
-SELECT blob FROM s3_objects WHERE blob = ANY($1::text[]) UNION SELECT blob FROM s3_versions WHERE blob = ANY($1::text[])
-UNION SELECT blob FROM s3_parts WHERE blob = ANY($1::text[])
-UNION SELECT blob FROM s3_restores WHERE blob = ANY($1::text[])
-"""
+holds("s3_objects", "s3_versions", "s3_parts", "s3_restores")
 _OLD_COMPLETIONS = "DELETE FROM s3_uploads WHERE completed IS NOT NULL AND created_at < now() - interval '14 days'"
 _EVENT = "DELETE FROM s3_events WHERE id = $1 RETURNING *"
 _SCRUB = "INSERT INTO s3_scrubs (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET id = 1 RETURNING *"
@@ -93,9 +90,9 @@ async def collect(run: Run, before: float) -> int:
     found: Iterator[list[str]] = blobs.written(before)
     while (ids := await in_thread(next, found, None)) is not None:
         async with run.step() as db:
-            known = {row["blob"] for row in await db.fetch(_KNOWN, ids)}
+            held = {row["blob"] for row in await db.fetch(known(), ids)}
         for id in ids:
-            if id not in known:
+            if id not in held:
                 await blobs.delete(id)
                 collected += 1
     return collected

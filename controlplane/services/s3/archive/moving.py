@@ -7,8 +7,9 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.errors import EngineMissing
+from controlplane.engines.blobs import packing
 from controlplane.services.s3 import encryption, events, objects, reading, storing
-from controlplane.services.s3.archive import packing, queries
+from controlplane.services.s3.archive import queries
 from controlplane.services.s3.archive.restores import ARCHIVES
 from controlplane.services.s3.queries import objects as stored
 from controlplane.services.s3.receiving import in_thread

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from controlplane.core import storage_clock as clock
 from controlplane.core.context import Context, Unit
 from controlplane.core.errors import EngineMissing
-from controlplane.services.s3 import buckets, clock, encryption, events
-from controlplane.services.s3.archive import moving, packing, queries
+from controlplane.engines.blobs import packing
+from controlplane.services.s3 import buckets, encryption, events
+from controlplane.services.s3.archive import moving, queries
 from controlplane.services.s3.archive.restores import ARCHIVES, MOVE, RESTORE, name_of
 from controlplane.services.s3.buckets import Bucket
 from controlplane.services.s3.queries.objects import ALL
@@ -67,7 +69,7 @@ async def _make(run: Run, bucket: Bucket, row: Any, asked: Any) -> Outcome:
         async with run.step() as db:
             master = encryption.own_key(_acting(run, db, bucket))
         try:
-            blob, salt = await in_thread(packing.unpack, blobs, row["blob"], packed, master)
+            blob, salt = await in_thread(_unpack, blobs, row["blob"], packed, master)
         except EngineMissing:  # moved meanwhile
             return Again(1)
     assert run.runtime is not None
@@ -80,6 +82,10 @@ async def _make(run: Run, bucket: Bucket, row: Any, asked: Any) -> Outcome:
     if done:
         await _note(run, bucket, row, "ObjectRestore:Completed")
     return Again((until - now).total_seconds() + _AT_LEAST)
+
+
+def _unpack(blobs: Any, blob: str, packed: Any, master: bytes) -> tuple[str, str]:
+    return packing.copy(blobs, packing.unpacked(blobs, blob, packed, master), master)
 
 
 def _acting(run: Run, db: Unit, bucket: Bucket) -> Context:

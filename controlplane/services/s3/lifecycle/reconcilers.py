@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from controlplane.core import storage_clock as clock
 from controlplane.core.context import Context, Unit
-from controlplane.services.s3 import buckets, clock, events, storing
+from controlplane.services.s3 import buckets, events, storing
 from controlplane.services.s3.archive import moving
 from controlplane.services.s3.buckets import Bucket
 from controlplane.services.s3.lifecycle import queries, rules

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from controlplane.core import storage_clock as clock
 from controlplane.core.context import Context
-from controlplane.services.s3 import clock, objects
+from controlplane.services.s3 import objects
 from controlplane.services.s3.buckets import Bucket
 from controlplane.services.s3.configurations import native
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from controlplane.core import storage_clock as clock
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
-from controlplane.services.s3 import clock, events
+from controlplane.services.s3 import events
 from controlplane.services.s3.archive import queries
 from controlplane.services.s3.archive.restores import ARCHIVES, RESTORE, key_of
 from controlplane.services.s3.errors import InvalidArgument, InvalidObjectState, MalformedXML, S3Error

@@ -1,0 +1,1 @@
+"""Glacier's operations, by noun."""
