@@ -99,8 +99,8 @@ class Authenticator:
         bucket = route.labels.get("Bucket", "")
         in_host = bool(bucket) and request.headers.get("host", "").startswith(f"{bucket}.")
         until = str(int(signature.moment)) if signature.presigned else None
-        expected = sigv2.sign(credential.secret, request, bucket if in_host else None, until)
-        if not sigv4.equal(expected, signature.signature):
+        allowed = sigv2.signatures(credential.secret, request, bucket if in_host else None, until)
+        if not any(sigv4.equal(expected, signature.signature) for expected in allowed):
             raise refusal(Dialect.S3, Refusal.MISMATCH)
         if signature.token is not None and await self._principals.is_closed(credential.principal.account_id):
             raise refusal(Dialect.S3, Refusal.UNKNOWN_KEY)

@@ -120,8 +120,9 @@ def _decoded(raw: bytes) -> str:
     return unquote_to_bytes(raw).decode("utf-8", "replace")
 
 
-def sign(secret: str, request: HttpRequest, bucket: str | None, presigned_until: str | None) -> str:
-    """The signature that a request should have. `bucket` is set where the host names it."""
+def signatures(secret: str, request: HttpRequest, bucket: str | None, presigned_until: str | None) -> list[str]:
+    """The signatures that a request may have. `bucket` is set where the host names it. Where the path is that of a
+    bucket, some clients sign it with a slash behind it and some without."""
     headers = request.headers
     date = (
         presigned_until if presigned_until is not None else "" if "x-amz-date" in headers else headers.get("date", "")
@@ -132,8 +133,11 @@ def sign(secret: str, request: HttpRequest, bucket: str | None, presigned_until:
     path = request.raw_path.decode("latin-1")
     resource = f"/{bucket}{path}" if bucket else path
     chosen = sorted((name, value) for name, value in _parameters(request.query_string) if name in _SIGNED)
-    if chosen:
-        resource += "?" + "&".join(name if value is None else f"{name}={value}" for name, value in chosen)
+    query = "?" + "&".join(name if value is None else f"{name}={value}" for name, value in chosen) if chosen else ""
     kind, digest = headers.get("content-type", ""), headers.get("content-md5", "")
-    text = f"{request.method}\n{digest}\n{kind}\n{date}\n{amz}{resource}"
-    return b64encode(hmac.digest(secret.encode(), text.encode("utf-8", "replace"), hashlib.sha1)).decode()
+    text = f"{request.method}\n{digest}\n{kind}\n{date}\n{amz}"
+    resources = [resource, f"{resource}/"] if resource.count("/") == 1 and len(resource) > 1 else [resource]
+    return [
+        b64encode(hmac.digest(secret.encode(), f"{text}{one}{query}".encode("utf-8", "replace"), hashlib.sha1)).decode()
+        for one in resources
+    ]

@@ -10,6 +10,8 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
@@ -109,7 +111,7 @@ def _from_header(header: str, request: HttpRequest) -> Signature:
                 f"'{header[:200]}'."
             )
         given[name] = value
-    timestamp = request.headers.get("x-amz-date", "")
+    timestamp = request.headers.get("x-amz-date") or _basic(request.headers.get("date", ""))
     missing = [f"Authorization header requires '{name}' parameter." for name in _PARAMETERS if not given.get(name)]
     if not timestamp:
         missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
@@ -119,6 +121,16 @@ def _from_header(header: str, request: HttpRequest) -> Signature:
         given["Credential"], timestamp, given["SignedHeaders"], given["Signature"],
         request.headers.get("x-amz-security-token"), None,
     )  # fmt: skip
+
+
+def _basic(date: str) -> str:
+    """The time of a Date header in ISO 8601's basic format: it stands there either so or as HTTP has it."""
+    if _TIMESTAMP.fullmatch(date):
+        return date
+    try:
+        return parsedate_to_datetime(date).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    except (ValueError, TypeError, OverflowError):
+        return ""
 
 
 def _from_query(request: HttpRequest) -> Signature:

@@ -135,7 +135,11 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
-        if self._header_bytes > MAX_HEADERS:
+        cycle = self.cycle
+        if cycle is not None and not (cycle.more_body or cycle.response_complete):
+            # A whole request and then something that is none: the request has its answer, then the connection ends.
+            cycle.keep_alive = False
+        elif self._header_bytes > MAX_HEADERS:
             self._refuse(_TOO_LARGE)
         else:
             super().send_400_response(msg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 
 import asyncpg
@@ -25,6 +26,7 @@ _GONE = (
 )
 # Text that Postgres cannot hold (NUL, lone surrogates) and numbers beyond its columns come from the caller.
 _UNSTORABLE = (asyncpg.DataError, UnicodeEncodeError)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def translate(error: Exception) -> AwsError:
@@ -33,6 +35,9 @@ def translate(error: Exception) -> AwsError:
         if error.detail:
             log.warning("%s: %s", error.code, error.detail)
         return error
+    if isinstance(error, asyncpg.DiskFullError) or (isinstance(error, OSError) and error.errno in _FULL):
+        log.error("the disk is full: %r", error)
+        return AwsError("The disk of this cloud is full.", code="InsufficientStorage", status=507)
     if isinstance(error, (*_GONE, *TRY_AGAIN)) or _connection_closed(error):
         log.warning("unavailable: %r", error)
         return ServiceUnavailable("The service is unavailable. Please try again.")

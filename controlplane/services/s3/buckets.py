@@ -9,8 +9,8 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import Resource
-from controlplane.services.s3 import cors, grants, publicity
-from controlplane.services.s3.errors import AccessDenied, NoSuchBucket
+from controlplane.services.s3 import cors, grants, names, publicity, tagging
+from controlplane.services.s3.errors import AccessDenied, NoSuchBucket, S3Error
 
 _BUCKET = "SELECT * FROM s3_buckets WHERE name = $1"
 ENFORCED, PREFERRED, WRITER = "BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"
@@ -67,8 +67,8 @@ class Bucket:
     @property
     def grants(self) -> list[grants.Grant]:
         """The access control list."""
-        found: list[grants.Grant] = self.settings.get("acl") or grants.default(self.account_id)
-        return found
+        found: list[grants.Grant] | None = self.settings.get("acl")
+        return grants.default(self.account_id) if found is None else found
 
     def blocks(self, what: str) -> bool:
         """Whether the public access block says so (`IgnorePublicAcls`)."""
@@ -104,7 +104,9 @@ def of_row(row: Any) -> Bucket:
 
 
 async def find(ctx: Context, name: str) -> Bucket | None:
-    """A bucket by its name; None if there is none."""
+    """A bucket by its name; None if there is none, or can be none."""
+    if "\x00" in name:
+        return None
     row = await ctx.db.cached_row(_BUCKET, name)
     return of_row(row) if row is not None else None
 
@@ -115,11 +117,27 @@ def conditions(request: Mapping[str, Any], bucket: Bucket | None, account_id: st
     for name, value in request.items():
         if name in _CONDITIONS and value is not None:
             found[_CONDITIONS[name]] = str(value)
+    if request.get("Tagging"):
+        found |= _requested_tags(request["Tagging"])
     return found
+
+
+def _requested_tags(given: Any) -> dict[str, Any]:
+    """The tags that a request would set; none where they cannot be read, which is said when it is carried out."""
+    try:
+        tags = tagging.of_header(given) if isinstance(given, str) else tagging.of_set(given, tagging.MOST_OF_BUCKET)
+    except S3Error:
+        return {}
+    tags = tags or {}
+    return {
+        "s3:RequestObjectTagKeys": list(tags),
+        **{f"s3:RequestObjectTag/{key}": value for key, value in tags.items()},
+    }
 
 
 async def named(ctx: Context, request: Mapping[str, Any], member: str = "Bucket") -> Bucket | None:
     """The request's bucket; the answer says what browsers are to know of it. Raises AccessDenied, NoSuchBucket."""
+    names.check_asked(request[member])
     bucket = await find(ctx, request[member])
     if bucket is None:
         if ctx.principal.kind in ("anonymous", "service"):  # who has no policies of his own to be asked

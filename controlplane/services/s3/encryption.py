@@ -89,13 +89,17 @@ def _context(text: str | None) -> dict[str, str]:
         found = orjson.loads(b64decode(text, validate=True))
     except ValueError:
         found = None
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+    if not isinstance(found, dict) or not all(_is_storable(text) for pair in found.items() for text in pair):
         raise InvalidArgument(
             "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which "
             "represents a string-string map",
             ArgumentName="x-amz-server-side-encryption-context",
         )
     return found
+
+
+def _is_storable(text: Any) -> bool:
+    return isinstance(text, str) and "\x00" not in text
 
 
 async def for_reading(ctx: Context, facts: Mapping[str, Any], request: Mapping[str, Any], prefix: str = "") -> bytes:
@@ -109,7 +113,7 @@ async def for_reading(ctx: Context, facts: Mapping[str, Any], request: Mapping[s
                 "to retrieve the object."
             )
         if not hmac.compare_digest(_md5(customers), facts["md5"]):
-            raise AccessDenied
+            raise AccessDenied(f"{_SECURE}the correct secret key.")
         return customers
     if customers is not None:
         raise InvalidRequest("The encryption parameters are not applicable to this object.")
@@ -134,7 +138,24 @@ def check_same_key(facts: Mapping[str, Any], request: Mapping[str, Any]) -> None
             "to retrieve the object."
         )
     elif not hmac.compare_digest(_md5(customers), facts["md5"]):
-        raise AccessDenied
+        raise AccessDenied(f"{_SECURE}the correct secret key.")
+
+
+def check_part(facts: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest where a part comes with another customer's key than its upload, or without it."""
+    customers = customer_key(request)
+    if facts["kind"] == CUSTOMER and customers is None:
+        raise InvalidRequest(
+            "The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate "
+            "encryption parameters."
+        )
+    if facts["kind"] != CUSTOMER and customers is not None:
+        raise InvalidRequest(
+            "The multipart upload initiate did not request encryption. Please resend the request without sending "
+            "encryption parameters."
+        )
+    if customers is not None and not hmac.compare_digest(_md5(customers), facts["md5"]):
+        raise InvalidRequest("The provided encryption parameters did not match the ones used originally.")
 
 
 def customer_key(request: Mapping[str, Any], prefix: str = "") -> bytes | None:
@@ -184,6 +205,11 @@ _OWN: dict[int, bytes] = {}
 
 def _md5(key: bytes) -> str:
     return b64encode(hashlib.md5(key, usedforsecurity=False).digest()).decode()
+
+
+def shown_of_whole(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for the completion of an upload, which says nothing of a customer's key."""
+    return {} if facts["kind"] == CUSTOMER else shown(facts)
 
 
 def shown(facts: Mapping[str, Any]) -> dict[str, Any]:

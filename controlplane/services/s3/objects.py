@@ -24,6 +24,7 @@ from controlplane.services.s3.queries import objects as queries
 
 LONGEST_KEY = 1024
 STANDARD = "STANDARD"
+_LIST = "s3:ListBucket"
 HEADERS = {
     "cc": "CacheControl",
     "cd": "ContentDisposition",
@@ -97,10 +98,11 @@ def stored_resource(
     ctx: Context, request: Mapping[str, Any], bucket: Bucket | None, row: Any, action: str | None = None
 ) -> Resource:
     """What the policy engine is asked about an object with its own list and owner."""
-    if bucket is None or row is None:
-        found = resource(ctx, request, bucket, action)
-        return Resource(found.arn, {}, found.policy, found.conditions, bucket and (bucket, None), action)
     name = arn(bucket, request)
+    if bucket is None:
+        return Resource(name, conditions=buckets.conditions(request, None, ctx.account_id), action=action)
+    if row is None:
+        return _missing(ctx, request, bucket)
     values = buckets.conditions(request, bucket, ctx.account_id)
     tags = row["tags"] or {}
     values |= {f"s3:ExistingObjectTag/{key}": value for key, value in tags.items()}
@@ -115,6 +117,15 @@ def stored_resource(
         kept = [item for item in (policy or {}).get("Statement", []) if item in own or item.get("Effect") == "Deny"]
         policy = {"Version": "2012-10-17", "Statement": kept}
     return Resource(name, {}, buckets.visible(ctx, bucket, policy), values, (bucket, row), action)
+
+
+def _missing(ctx: Context, request: Mapping[str, Any], bucket: Bucket) -> Resource:
+    """What is not there has no list of grants that could let anybody in; that it is not there is known to who may
+    list it."""
+    asked = {**request, "Prefix": request["Key"]}
+    values = buckets.conditions(asked, bucket, ctx.account_id)
+    policy = buckets.visible(ctx, bucket, bucket.policy())
+    return Resource(bucket.arn, bucket.tags, policy, values, (bucket, None), _LIST)
 
 
 async def the_object(ctx: Context) -> tuple[Bucket, Any]:
@@ -140,8 +151,8 @@ _METHODS = {"HeadObject": "HEAD", "PutObjectTagging": "PUT", "PutObjectAcl": "PU
 
 async def refuse_missing(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> None:
     """Say that an object is not there, to whoever may know."""
-    await may_list(ctx, bucket)
     key, version = request["Key"], request.get("VersionId")
+    await may_list(ctx, bucket, key)
     if version is not None:
         if not versions.is_id(version):
             raise InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
@@ -153,12 +164,11 @@ async def refuse_missing(ctx: Context, bucket: Bucket, request: Mapping[str, Any
     raise NoSuchKey(Key=key)
 
 
-async def may_list(ctx: Context, bucket: Bucket) -> None:
-    """Raises AccessDenied to those who may not know which keys there are."""
-
-    asked = buckets.resource(ctx, {"Bucket": bucket.name}, bucket)
+async def may_list(ctx: Context, bucket: Bucket, key: str) -> None:
+    """Raises AccessDenied to those who may not know whether a key is there."""
+    asked = buckets.resource(ctx, {"Bucket": bucket.name, "Prefix": key}, bucket)
     try:
-        await ctx.authorize("s3:ListBucket", asked)
+        await ctx.authorize(_LIST, asked)
     except AwsError as error:
         raise AccessDenied(error.message) from error
 

@@ -29,7 +29,7 @@ def of_header(text: str | None) -> dict[str, str] | None:
     if not text:
         return None
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=100)
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError as error:
         raise InvalidArgument(
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag "
@@ -64,5 +64,5 @@ def _checked(pairs: list[tuple[str, str]], most: int) -> dict[str, str]:
 
 
 def shown(tags: Mapping[str, str] | None) -> list[dict[str, str]]:
-    """Tags as the API tells them."""
-    return [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+    """Tags as the API tells them, in the order of their keys."""
+    return [{"Key": key, "Value": value} for key, value in sorted((tags or {}).items())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -18,6 +19,7 @@ from controlplane.services.s3.queries import uploads as queries
 
 MOST_PARTS = 10_000
 _SMALLEST_PART = 5 * 1024 * 1024
+_ID = re.compile(r"[A-Za-z0-9_-]{64}")
 _COMBINE = {
     "crc32": (crt.combine_crc32, 4),
     "crc32c": (crt.combine_crc32c, 4),
@@ -25,9 +27,14 @@ _COMBINE = {
 }
 
 
+def is_id(text: str) -> bool:
+    """Whether text could be an upload's id."""
+    return bool(_ID.fullmatch(text))
+
+
 async def find(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> Any:
     """The upload that a request names, by id and key. Raises NoSuchUpload."""
-    row = await queries.find(ctx.db, request["UploadId"])
+    row = await queries.find(ctx.db, request["UploadId"]) if is_id(request["UploadId"]) else None
     if row is None or row["bucket_id"] != bucket.id or row["key"] != request["Key"].encode():
         raise NoSuchUpload(UploadId=request["UploadId"])
     return row

@@ -115,7 +115,8 @@ async def _acl(ctx: Context, bucket: Bucket, request: Mapping[str, Any], owner: 
         return None
     if bucket.ownership == ENFORCED:
         full = ["account", bucket.account_id, "FULL_CONTROL"]
-        if request.get("ACL") not in ("bucket-owner-full-control", "private") and found != [full]:
+        own = "private" if owner == bucket.account_id else None
+        if request.get("ACL") not in ("bucket-owner-full-control", own) and found != [full]:
             raise AccessControlListNotSupported
         return None
     if bucket.blocks("BlockPublicAcls") and grants.is_public(found):

@@ -159,6 +159,8 @@ _read: OrderedDict[int, tuple[Any, Queue]] = OrderedDict()
 
 async def find(ctx: Context, account_id: str, name: str) -> Queue | None:
     """A queue of the request's region."""
+    if "\x00" in name:
+        return None  # a name that no queue can have, and that Postgres refuses
     row = await queries.queue(ctx.db, account_id, ctx.region, name)
     if row is None:
         return None

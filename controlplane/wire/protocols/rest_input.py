@@ -143,7 +143,7 @@ def _encoding_header(name: str, member: Any, *, inflated: bool) -> Part:
         if inflated and found_codings and found_codings[-1].lower() == "gzip":
             found_codings.pop()
         if found_codings:
-            found[name] = ",".join(found_codings)
+            found[name] = ", ".join(found_codings)
 
     return part
 

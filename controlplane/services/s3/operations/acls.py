@@ -44,7 +44,7 @@ async def _asked(ctx: Context, bucket: Bucket, request: Mapping[str, Any], owner
             raise MissingSecurityHeader(MissingHeaderName="x-amz-acl")
         found = await grants.parse(ctx, document, owner)
     if bucket.ownership == ENFORCED:
-        if request.get("ACL") != _OWNER_FULL and found != grants.default(bucket.account_id):
+        if request.get("ACL") != _OWNER_FULL and (document is None or found != grants.default(bucket.account_id)):
             raise AccessControlListNotSupported
         return None
     if bucket.blocks("BlockPublicAcls") and grants.is_public(found):

@@ -55,11 +55,12 @@ async def create_bucket(ctx: Context, request: Request) -> dict[str, Any]:
         settings["object_lock"] = {}
     if not await queries.insert(ctx, name, region, settings, tags, versioning="Enabled" if locked else None):
         await _refuse_taken(ctx, name, region)
+        await queries.reset_acl(ctx.db, name, settings.get("acl"))
     return {"Location": f"/{name}" if region == _FIRST else f"{ctx.endpoint}/{name}/"}
 
 
 async def _refuse_taken(ctx: Context, name: str, region: str) -> None:
-    """The owner may create a bucket of us-east-1 again, as ever; all else is refused."""
+    """The owner may create a bucket of us-east-1 again, as ever, which gives it a new list; all else is refused."""
     owner = await queries.owner(ctx.db, name)
     if owner is None or owner["account_id"] != ctx.account_id:
         raise BucketAlreadyExists(BucketName=name)

@@ -56,10 +56,10 @@ async def post_object(ctx: Context, request: Request) -> dict[str, Any]:
             ArgumentValue="",
         )
     principal = await ctx.engine("forms").authenticate(fields)
+    key = fields["key"] = posting.with_filename(fields["key"], form.filename)
     least, most = 0, 5 * 1024**3
     if "policy" in fields:
         least, most = posting.check_policy(fields["policy"], fields, request["Bucket"])
-    key = posting.with_filename(fields["key"], form.filename)
     asked: dict[str, Any] = {"Bucket": request["Bucket"], "Key": key}
     asked |= {member: fields[name] for name, member in _MEMBERS.items() if name in fields}
     asked["Metadata"] = {name[len(_METADATA) :]: text for name, text in fields.items() if name.startswith(_METADATA)}

@@ -8,10 +8,20 @@ from typing import Any
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError, EngineMissing
 from controlplane.core.operation import Request, operation
-from controlplane.services.s3 import checksums, conditions, encryption, events, objects, reading, storing, writing
+from controlplane.services.s3 import (
+    checksums,
+    conditions,
+    encryption,
+    events,
+    objects,
+    reading,
+    storing,
+    versions,
+    writing,
+)
 from controlplane.services.s3.archive import restores
 from controlplane.services.s3.buckets import Bucket, the_bucket
-from controlplane.services.s3.errors import InvalidPartNumber, InvalidRequest, MissingContentLength
+from controlplane.services.s3.errors import InvalidArgument, InvalidPartNumber, InvalidRequest, MissingContentLength
 from controlplane.services.s3.lifecycle import rules
 from controlplane.services.s3.objects import on_object, on_stored, the_object
 from controlplane.services.s3.queries import objects as queries
@@ -66,7 +76,7 @@ async def put(
         **checksums.shown(columns["facts"]),
         **encryption.shown(master.facts),
     }
-    return told if version is None else {**told, "VersionId": version}
+    return told if version in (None, versions.NULL) else {**told, "VersionId": version}
 
 
 @operation("GetObject", on=on_stored(of_version="s3:GetObjectVersion"))
@@ -85,11 +95,7 @@ async def get_object(ctx: Context, request: Request) -> dict[str, Any]:
             await objects.refuse_missing(ctx, bucket, request)
         told, start, end = await _head(ctx, bucket, row, request)
         body = await reading.bytes_of(ctx, await restores.readable(ctx, row), master, start, end)
-    for asked, header in _OVERRIDES.items():
-        if request.get(asked) is not None:
-            _check_override(ctx)
-            told[header] = request[asked]
-    return {**told, "Body": body}
+    return {**_overridden(ctx, request, told), "Body": body}
 
 
 @operation("HeadObject", on=on_stored("s3:GetObject", "s3:GetObjectVersion"), action="s3:GetObject")
@@ -97,20 +103,32 @@ async def head_object(ctx: Context, request: Request) -> dict[str, Any]:
     """What GetObject would tell, without the bytes."""
     bucket, row = await the_object(ctx)
     told, _, _ = await _head(ctx, bucket, row, request)
+    return _overridden(ctx, request, told)
+
+
+def _overridden(ctx: Context, request: Mapping[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """The answer with the headers that the request wants in it. Raises InvalidRequest where a stranger asks."""
+    if "Expires" in told:
+        # As it was written: a time, or any other text.
+        ctx.answer_headers["Expires"] = told.pop("Expires")
     for asked, header in _OVERRIDES.items():
-        if request.get(asked) is not None:
-            _check_override(ctx)
-            told[header] = request[asked]
+        if request.get(asked) is None:
+            continue
+        if ctx.principal.kind == "anonymous":
+            raise InvalidRequest("Request specific response headers cannot be used for anonymous GET requests.")
+        ctx.answer_headers.pop(header, None)
+        told[header] = request[asked]
     return told
-
-
-def _check_override(ctx: Context) -> None:
-    if ctx.principal.kind == "anonymous":
-        raise InvalidRequest("Request specific response headers cannot be used for anonymous GET requests.")
 
 
 async def _head(ctx: Context, bucket: Bucket, row: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], int, int]:
     """What is told of an object, and which of its bytes are meant."""
+    if "x-amz-server-side-encryption" in ctx.headers:
+        raise InvalidArgument(
+            "x-amz-server-side-encryption header is not supported for this operation.",
+            ArgumentName="x-amz-server-side-encryption",
+            ArgumentValue=ctx.headers["x-amz-server-side-encryption"],
+        )
     encryption.check_same_key(row["facts"]["sse"], request)
     ctx.answer_headers |= {"ETag": objects.quoted(row["etag"]), "Last-Modified": objects.http_date(row["modified_at"])}
     conditions.check_read(request, row["etag"], row["modified_at"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import orjson
@@ -19,6 +21,7 @@ from controlplane.services.s3.errors import AccessDenied, InvalidRequest, Method
 from controlplane.services.s3.queries import buckets as queries
 
 _LARGEST = 20 * 1024
+_UNBRACKETED = re.compile(r"\[")
 _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _GET_BLOCK, _PUT_BLOCK = "s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"
 
@@ -50,6 +53,7 @@ async def put_bucket_policy(ctx: Context, request: Request) -> None:
     bound = orjson.loads(await named_principals.bind(ctx.db, document))
     await queries.put_setting(ctx.db, bucket.id, "policy", bound)
     await queries.put_setting(ctx.db, bucket.id, "policy_text", document)
+    ctx.answer_status = 204
 
 
 async def _checked(ctx: Context, bucket: Bucket, document: str) -> dict[str, Any]:
@@ -83,7 +87,8 @@ def _check_resources(statement: Mapping[str, Any], bucket: Bucket) -> None:
     if not resources:
         raise MalformedPolicy("Missing required field Resource")
     for resource in resources:
-        if resource != bucket.arn and not resource.startswith(f"{bucket.arn}/") and resource != f"{bucket.arn}*":
+        prefix, _, path = str(resource).rpartition(":::")
+        if prefix != "arn:aws:s3" or not fnmatchcase(bucket.name, _UNBRACKETED.sub(r"[\g<0>]", path.partition("/")[0])):
             raise MalformedPolicy("Policy has invalid resource", Detail=str(resource)[:256])
 
 

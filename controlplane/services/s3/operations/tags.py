@@ -32,6 +32,7 @@ async def put_bucket_tagging(ctx: Context, request: Request) -> None:
     """Replace a bucket's tags. Raises InvalidTag."""
     tags = tagging.of_set(request["Tagging"], tagging.MOST_OF_BUCKET)
     await queries.put_tags(ctx.db, the_bucket(ctx).id, tags)
+    ctx.answer_status = 204
 
 
 @operation("DeleteBucketTagging", on=on_bucket, action="s3:PutBucketTagging")

@@ -10,7 +10,18 @@ from typing import Any
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.operation import Request, operation
-from controlplane.services.s3 import checksums, encryption, events, grants, listing, objects, storing, uploads, writing
+from controlplane.services.s3 import (
+    checksums,
+    encryption,
+    events,
+    grants,
+    listing,
+    objects,
+    storing,
+    uploads,
+    versions,
+    writing,
+)
 from controlplane.services.s3.archive import restores
 from controlplane.services.s3.buckets import Bucket, on_bucket_for, the_bucket
 from controlplane.services.s3.encryption import Master
@@ -119,8 +130,9 @@ def _check_algorithm(upload: Any, request: Mapping[str, Any], algorithm: str) ->
 
 
 async def master_of(ctx: Context, upload: Any, request: Mapping[str, Any]) -> Master:
-    """The master key that an upload was begun with."""
+    """The master key that an upload was begun with. Raises InvalidRequest where a customer's key is another one."""
     facts = upload["object"]["facts"]["sse"]
+    encryption.check_part(facts, request)
     return Master(await encryption.for_reading(ctx, facts, request), facts)
 
 
@@ -146,7 +158,7 @@ async def complete_multipart_upload(ctx: Context, request: Request) -> dict[str,
     """Make an object of the listed parts. Raises NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall."""
     bucket = the_bucket(ctx)
     given = (request.get("MultipartUpload") or {}).get("Parts") or []
-    upload = await queries.lock(ctx.db, request["UploadId"])
+    upload = await queries.lock(ctx.db, request["UploadId"]) if uploads.is_id(request["UploadId"]) else None
     if upload is None or upload["bucket_id"] != bucket.id or upload["key"] != request["Key"].encode():
         raise NoSuchUpload(UploadId=request["UploadId"])
     if upload["completed"] is not None:
@@ -167,9 +179,9 @@ async def complete_multipart_upload(ctx: Context, request: Request) -> dict[str,
         "Key": request["Key"],
         "ETag": objects.quoted(columns["etag"]),
         **checksums.shown(columns["facts"]),
-        **encryption.shown(kept["facts"]["sse"]),
+        **encryption.shown_of_whole(kept["facts"]["sse"]),
     }
-    if version is not None:
+    if version not in (None, versions.NULL):
         told["VersionId"] = version
     await restores.settle(ctx, columns)
     told |= rules.expires(ctx, bucket, columns)

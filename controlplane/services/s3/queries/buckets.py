@@ -22,6 +22,10 @@ SELECT EXISTS (SELECT FROM s3_objects WHERE bucket_id = $1) OR EXISTS (SELECT FR
 _DELETE = "DELETE FROM s3_buckets WHERE id = $1"
 _SET = "UPDATE s3_buckets SET settings = settings || jsonb_build_object($2::text, $3::jsonb) WHERE id = $1"
 _UNSET = "UPDATE s3_buckets SET settings = settings - $2::text WHERE id = $1"
+_RESET_ACL = """
+UPDATE s3_buckets SET settings = CASE WHEN $2::jsonb IS NULL THEN settings - 'acl'
+  ELSE settings || jsonb_build_object('acl', $2::jsonb) END WHERE name = $1
+"""
 _VERSIONING = "UPDATE s3_buckets SET versioning = $2 WHERE id = $1"
 _TAGS = "UPDATE s3_buckets SET tags = $2 WHERE id = $1"
 
@@ -30,6 +34,11 @@ async def insert(ctx: Context, name: str, region: str, settings: Any, tags: Any,
     """Make a bucket; False when the name is taken."""
     made = await ctx.db.fetchval(_INSERT, ctx.account_id, region, name, versioning, settings, tags)
     return made is not None
+
+
+async def reset_acl(db: Unit, name: str, acl: Any) -> None:
+    """Give a bucket another list, or none."""
+    await db.execute(_RESET_ACL, name, acl)
 
 
 async def owner(db: Unit, name: str) -> Any:
