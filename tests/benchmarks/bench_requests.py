@@ -140,10 +140,15 @@ def replay(request: AWSPreparedRequest, seconds: int) -> Result:
         if name.lower() not in ("content-length", "expect", "host"):  # wrk writes Host itself
             text = value.decode() if isinstance(value, bytes) else value
             script.append(f"wrk.headers[ [[{name}]] ] = [[{text}]]")
+    return run_wrk("\n".join(script), request.url, seconds)
+
+
+def run_wrk(script: str, url: str, seconds: int) -> Result:
+    """What wrk measures with a script."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        file.write("\n".join(script) + _REPORT)
+        file.write(script + _REPORT)
         file.flush()
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", file.name, request.url]
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", file.name, url]
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"RESULT ([\d.]+) ([\d.]+) ([\d.]+) (\d+)", printed)
     assert found is not None, printed
