@@ -26,6 +26,8 @@ _MOST = 20
 _LONGEST_MATCHED = 1024 * 1024
 _ALL = frozenset(Rule)
 # What AWS does not check by the model but in each operation, with words of its own.
+_OPEN = frozenset({"BucketLocationConstraint"})
+"""Enums that the operations check, since which regions there are is up to each cloud."""
 _CHECKED = {
     "ec2": frozenset({Rule.REQUIRED, Rule.RANGE}),
     "s3": frozenset({Rule.REQUIRED, Rule.ENUM}),
@@ -182,7 +184,8 @@ class Validator(ShapeCompiler):
         if kind in ("integer", "long", "float", "double"):
             found = _range(shape.metadata)
         elif kind in ("string", "character"):
-            found = [*_length(shape.metadata), *_pattern(shape.metadata), *_enum(shape.metadata)]
+            listed = [] if shape.name in _OPEN else _enum(shape.metadata)
+            found = [*_length(shape.metadata), *_pattern(shape.metadata), *listed]
         elif kind in ("blob", "list", "map"):
             found = _length(shape.metadata)
         else:

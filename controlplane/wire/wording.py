@@ -215,10 +215,6 @@ def _invalid_s3(violation: Violation) -> AwsError:
     if violation.location is None:
         if violation.rule is Rule.REQUIRED and len(violation.path) == 1:
             return missing_body()
-        if violation.path[-1] == "LocationConstraint":
-            named = {"LocationConstraint": render(violation.value)}
-            text = "The specified location-constraint is not valid"
-            return AwsError(text, code="InvalidLocationConstraint", members=named)
         return AwsError(_BAD_XML, code="MalformedXML")
     if violation.wire_name == "x-amz-storage-class":
         return AwsError("The storage class you specified is not valid", code="InvalidStorageClass")

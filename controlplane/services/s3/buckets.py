@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +11,9 @@ from typing import Any
 from controlplane.core.context import Context
 from controlplane.core.operation import Resource
 from controlplane.services.s3 import cors, grants, names, publicity, tagging
-from controlplane.services.s3.errors import AccessDenied, NoSuchBucket, S3Error
+from controlplane.services.s3.errors import AccessDenied, InvalidBucketOwner, NoSuchBucket, S3Error
 
+_ACCOUNT = re.compile(r"[0-9]{12}")
 _BUCKET = "SELECT * FROM s3_buckets WHERE name = $1"
 ENFORCED, PREFERRED, WRITER = "BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"
 _CONDITIONS = {
@@ -138,12 +140,16 @@ def _requested_tags(given: Any) -> dict[str, Any]:
 async def named(ctx: Context, request: Mapping[str, Any], member: str = "Bucket") -> Bucket | None:
     """The request's bucket; the answer says what browsers are to know of it. Raises AccessDenied, NoSuchBucket."""
     names.check_asked(request[member])
+    expected = request.get("ExpectedBucketOwner")
+    if expected and not _ACCOUNT.fullmatch(expected):
+        raise InvalidBucketOwner(
+            f"The value of the expected bucket owner parameter must be an AWS Account ID... [{expected[:100]}]"
+        )
     bucket = await find(ctx, request[member])
     if bucket is None:
         if ctx.principal.kind in ("anonymous", "service"):  # who has no policies of his own to be asked
             raise NoSuchBucket(BucketName=request[member])
         return None
-    expected = request.get("ExpectedBucketOwner")
     if expected and expected != bucket.account_id:
         raise AccessDenied
     if "origin" in ctx.headers:

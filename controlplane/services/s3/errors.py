@@ -68,6 +68,10 @@ class InvalidBucketName(S3Error):
     code, text = "InvalidBucketName", "The specified bucket is not valid."
 
 
+class InvalidBucketOwner(S3Error):
+    code = "InvalidBucketOwnerAWSAccountID"
+
+
 class InvalidBucketState(S3Error):
     code, status = "InvalidBucketState", 409
     text = "The request is not valid for the current state of the bucket."

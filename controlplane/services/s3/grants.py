@@ -131,10 +131,8 @@ async def parse(ctx: Context, document: Mapping[str, Any], owner: str) -> list[G
 
 
 async def owner(ctx: Context, account_id: str) -> dict[str, str]:
-    """An account as answers name an owner."""
-    found = await directory.account(ctx.db, account_id)
-    name = {"DisplayName": found["name"]} if found is not None else {}
-    return {**name, "ID": directory.canonical_user(account_id)}
+    """An account as answers name an owner: since 2025 by its id alone."""
+    return {"ID": directory.canonical_user(account_id)}
 
 
 async def show(ctx: Context, grants: Iterable[Sequence[str]]) -> list[dict[str, Any]]:

@@ -30,6 +30,8 @@ class Wanted:
     md5: bytes | None = None
     checksum: bytes | None = None
     algorithm: str = checksums.DEFAULT
+    also: str | None = None
+    """A further checksum to be worked out."""
 
 
 @dataclass(slots=True)
@@ -52,6 +54,8 @@ class _Sink:
         self.md5 = hashlib.md5(usedforsecurity=False)
         self.algorithm = wanted.algorithm
         self.sum = checksums.new(wanted.algorithm)
+        self.also = wanted.also if wanted.also != wanted.algorithm else None
+        self.second = checksums.new(self.also) if self.also is not None else None
         self.size = 0
         self._sealing = frames.Sealing(master, self.salt)
         self.writer: Any = None
@@ -61,6 +65,8 @@ class _Sink:
         self.size += len(data)
         self.md5.update(data)
         self.sum.update(data)
+        if self.second is not None:
+            self.second.update(data)
         sealed = self._sealing.update(data)
         if self.writer is not None:
             self.writer.write(sealed)
@@ -169,7 +175,10 @@ def _check(sink: _Sink, body: Any, wanted: Wanted) -> None:
 
 
 def _sums(sink: _Sink) -> dict[str, str]:
-    return {sink.algorithm: checksums.text(sink.sum.digest())}
+    sums = {sink.algorithm: checksums.text(sink.sum.digest())}
+    if sink.also is not None and sink.second is not None:
+        sums[sink.also] = checksums.text(sink.second.digest())
+    return sums
 
 
 def wanted_of(request: Any, body: Any, algorithm: str | None = None) -> Wanted:

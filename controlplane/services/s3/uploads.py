@@ -40,7 +40,9 @@ async def find(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> Any:
     return row
 
 
-def chosen(given: Sequence[Mapping[str, Any]], uploaded: Mapping[int, Any], algorithm: str | None) -> list[Any]:
+def chosen(
+    given: Sequence[Mapping[str, Any]], uploaded: Mapping[int, Any], algorithm: str | None, id: str
+) -> list[Any]:
     """The rows of the parts that a completion lists. Raises InvalidPart, InvalidPartOrder, EntityTooSmall."""
     numbers = [item.get("PartNumber") or 0 for item in given]
     if any(later <= earlier for earlier, later in pairwise(numbers)):
@@ -50,7 +52,7 @@ def chosen(given: Sequence[Mapping[str, Any]], uploaded: Mapping[int, Any], algo
         row = uploaded.get(number)
         etag = (item.get("ETag") or "").strip('"')
         if row is None or row["etag"] != etag:
-            raise InvalidPart(PartNumber=number, ETag=etag)
+            raise InvalidPart(PartNumber=number, ETag=etag, UploadId=id)
         _check_sum(item, row, algorithm)
         found.append(row)
     for row in found[:-1]:

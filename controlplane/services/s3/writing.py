@@ -5,6 +5,8 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from typing import Any
 
 from controlplane.core.context import Context
@@ -94,11 +96,21 @@ def _facts(request: Mapping[str, Any], master: Master) -> dict[str, Any]:
 
 
 def _metadata(request: Mapping[str, Any]) -> dict[str, str]:
-    found = {name.lower(): _storable(value) for name, value in (request.get("Metadata") or {}).items()}
+    found = {name.lower(): _storable(_decoded(value)) for name, value in (request.get("Metadata") or {}).items()}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in found.items())
     if size > MOST_METADATA:
         raise MetadataTooLarge(Size=size, MaxSizeAllowed=MOST_METADATA)
     return found
+
+
+def _decoded(value: str) -> str:
+    """A value that came as words of RFC 2047 is kept as what they say."""
+    if not value.startswith("=?"):
+        return value
+    try:
+        return str(make_header(decode_header(value)))
+    except (ValueError, LookupError, HeaderParseError):
+        return value
 
 
 def _storable(value: str) -> str:

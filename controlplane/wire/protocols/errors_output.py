@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from binascii import b2a_base64
-from hashlib import sha256
 from typing import Any
 
 from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpResponse
 from controlplane.wire.compiler import ShapeCompiler, compiler_of
-from controlplane.wire.protocols import sqs_query
+from controlplane.wire.protocols import s3_output, sqs_query
 from controlplane.wire.protocols.cbor_output import CborOutput, dump_cbor
 from controlplane.wire.protocols.json_output import JsonOutput, dump_json, in_headers
 from controlplane.wire.protocols.rest_output import header_members
@@ -115,11 +113,11 @@ def rest_xml_error(service: Service, error: AwsError, request_id: str) -> HttpRe
     status = status_of(error, shape)
     parts = [f"<Code>{escape(code)}</Code><Message>{escape(error.message)}</Message>"]
     if status == _NOT_MODIFIED:
-        return HttpResponse(status, {"x-amz-request-id": request_id})
+        return HttpResponse(status, {"x-amz-request-id": request_id, "x-amz-id-2": s3_output.host_id_of(request_id)})
     if service.name == "s3":
         known = {name: value for name, value in error.members.items() if isinstance(value, str | int)}
         parts += [f"<{name}>{escape(str(value))}</{name}>" for name, value in known.items()]
-        host_id = b2a_base64(sha256(request_id.encode()).digest(), newline=False).decode()
+        host_id = s3_output.host_id_of(request_id)
         body = (
             f"{DECLARATION}<Error>{''.join(parts)}<RequestId>{request_id}</RequestId><HostId>{host_id}</HostId></Error>"
         )

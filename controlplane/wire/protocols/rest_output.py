@@ -37,6 +37,7 @@ def rest_encoder(operation: Operation, protocol: str) -> Callable[[Result, str],
     headers = _header_parts(members)
     status_member = next((n for n, m in members.items() if m.serialization.get("location") == "statusCode"), None)
     write_body = _body_writer(operation, shape, protocol)
+    second_id = operation.service.name == "s3"
     id_header = "x-amz-request-id" if operation.service.name == "s3" else "x-amzn-RequestId"
     title = shape.name if shape is not None else operation.name
     # An operation that answers with a stored object says itself what type that has.
@@ -44,6 +45,8 @@ def rest_encoder(operation: Operation, protocol: str) -> Callable[[Result, str],
 
     def encode(result: Result, request_id: str) -> HttpResponse:
         found: Headers = {id_header: request_id}
+        if second_id:
+            found |= {"x-amz-id-2": s3_output.host_id_of(request_id), "Server": "AmazonS3"}
         for name, value in result.items():
             if name not in members:
                 raise TypeError(f"{title} has no member {name!r}")
@@ -59,13 +62,18 @@ def rest_encoder(operation: Operation, protocol: str) -> Callable[[Result, str],
 
 
 def header_value(text: str) -> str:
-    """Text as a header can carry it: no line breaks, and beyond ASCII as an RFC 2047 word, as S3 sends metadata."""
+    """Text as a header can carry it: no line breaks, and beyond ASCII the bytes of UTF-8."""
     if text.isascii() and text.isprintable():
         return text
     if any(character < " " or character == "\x7f" for character in text):
         text = "".join(character if character >= " " and character != "\x7f" else " " for character in text)
+    return text.encode("utf-8", "replace").decode("latin-1")
+
+
+def metadata_value(text: str) -> str:
+    """Text of an object's metadata: beyond ASCII as an RFC 2047 word."""
     if text.isascii():
-        return text
+        return header_value(text)
     encoded = binascii.b2a_base64(text.encode("utf-8", "replace"), newline=False).decode()
     return f"=?UTF-8?B?{encoded}?="
 
@@ -120,7 +128,7 @@ def _prefixed_headers(name: str, member: Any) -> HeaderPart:
         for key, text in value.items():
             # What cannot be a header's name is left out, as S3 does with metadata.
             if text is not None and _TOKEN.fullmatch(key):
-                headers[prefix + key] = header_value(text)
+                headers[prefix + key] = metadata_value(text)
 
     return part
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from binascii import b2a_base64
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any
 
 from controlplane.wire.protocols.xml_text import DECLARATION, escape
@@ -41,6 +43,11 @@ _ROOTS = {
     "ListObjectsV2": "ListBucketResult",
     "ListParts": "ListPartsResult",
 }
+
+
+def host_id_of(request_id: str) -> str:
+    """S3's second id of a request."""
+    return b2a_base64(sha256(request_id.encode()).digest(), newline=False).decode()
 
 
 def root_name(operation: Operation) -> str | None:

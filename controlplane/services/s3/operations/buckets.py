@@ -23,6 +23,7 @@ from controlplane.services.s3.errors import (
 from controlplane.services.s3.queries import buckets as queries
 
 _FIRST = "us-east-1"
+_OLD_EUROPE, _EUROPE = "EU", "eu-west-1"
 _LARGEST_PAGE = 10_000
 _PRIVATE = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
 
@@ -49,6 +50,8 @@ async def create_bucket(ctx: Context, request: Request) -> dict[str, Any]:
     configuration = request.get("CreateBucketConfiguration") or {}
     region = _region(ctx, configuration)
     settings = await _settings(ctx, request)
+    if configuration.get("LocationConstraint") == _OLD_EUROPE:
+        settings["location"] = _OLD_EUROPE
     tags = tagging.of_set({"TagSet": configuration.get("Tags")}, tagging.MOST_OF_BUCKET)
     locked = bool(request.get("ObjectLockEnabledForBucket"))
     if locked:
@@ -70,8 +73,6 @@ async def _refuse_taken(ctx: Context, name: str, region: str) -> None:
 
 def _region(ctx: Context, configuration: Mapping[str, Any]) -> str:
     asked = configuration.get("LocationConstraint")
-    if asked == "EU":
-        asked = "eu-west-1"
     if not asked:
         if ctx.region != _FIRST:
             raise IllegalLocationConstraint(
@@ -79,14 +80,15 @@ def _region(ctx: Context, configuration: Mapping[str, Any]) -> str:
                 "sent to."
             )
         return _FIRST
-    if asked == _FIRST or asked not in ctx.cloud.regions:
-        raise InvalidLocationConstraint(LocationConstraint=asked)
-    if ctx.region not in (_FIRST, asked):
+    region = _EUROPE if asked == _OLD_EUROPE else str(asked)
+    if ctx.region not in (_FIRST, region):
         raise IllegalLocationConstraint(
             f"The {asked} location constraint is incompatible for the region specific endpoint this request was sent "
             "to."
         )
-    return str(asked)
+    if asked == _FIRST or region not in ctx.cloud.regions:
+        raise InvalidLocationConstraint(LocationConstraint=asked)
+    return region
 
 
 async def _settings(ctx: Context, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,14 +115,16 @@ async def _settings(ctx: Context, request: Mapping[str, Any]) -> dict[str, Any]:
 async def head_bucket(ctx: Context, request: Request) -> dict[str, Any]:
     """Whether a bucket is there, and where. Raises NoSuchBucket."""
     bucket = the_bucket(ctx)
+    ctx.answer_headers["x-amz-bucket-region"] = bucket.region
     return {"BucketArn": bucket.arn, "BucketRegion": bucket.region, "AccessPointAlias": False}
 
 
 @operation("GetBucketLocation", on=on_bucket)
 async def get_bucket_location(ctx: Context, request: Request) -> dict[str, Any]:
     """The region of a bucket; nothing for us-east-1."""
-    region = the_bucket(ctx).region
-    return {"LocationConstraint": None if region == _FIRST else region}
+    bucket = the_bucket(ctx)
+    location = bucket.settings.get("location", bucket.region)
+    return {"LocationConstraint": None if location == _FIRST else location}
 
 
 @operation("ListBuckets", on="arn:aws:s3:::*", action="s3:ListAllMyBuckets")

@@ -6,7 +6,7 @@ import re
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_plus
 
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError, EngineMissing
@@ -21,7 +21,6 @@ from controlplane.services.s3 import (
     reading,
     storing,
     uploads,
-    versions,
     writing,
 )
 from controlplane.services.s3.archive import restores
@@ -49,16 +48,16 @@ def _source(request: Mapping[str, Any]) -> dict[str, Any]:
     path, _, query = text.partition("?versionId=")
     if path.startswith("arn:aws:s3:"):
         path = path.rpartition(":::")[2]
-    name, slash, key = unquote(path.lstrip("/") if "/" in path.lstrip("/") else unquote(path).lstrip("/")).partition(
-        "/"
-    )
+    path = path.lstrip("/")
+    # The slash behind the bucket's name may be encoded too.
+    name, slash, key = unquote_plus(path if "/" in path else unquote_plus(path).lstrip("/")).partition("/")
     if not name or not slash or not key:
         raise InvalidArgument(
             "Copy Source must mention the source bucket and key: /sourcebucket/sourcekey",
             ArgumentName="x-amz-copy-source", ArgumentValue=text[:2048],
         )  # fmt: skip
     found = {"Bucket": name, "Key": key, "ExpectedBucketOwner": request.get("ExpectedSourceBucketOwner")}
-    return {**found, "VersionId": unquote(query)} if query else found
+    return {**found, "VersionId": unquote_plus(query)} if query else found
 
 
 async def _both(ctx: Context, request: Any) -> list[Resource]:
@@ -133,8 +132,8 @@ async def copy_object(ctx: Context, request: Request) -> dict[str, Any]:
         **rules.expires(ctx, bucket, columns),
         **encryption.shown(master.facts),
     }
-    if source_bucket.versioning is not None or row["version"] is not None:
-        told["CopySourceVersionId"] = versions.shown(row["version"])
+    if row["version"] is not None:
+        told["CopySourceVersionId"] = row["version"]
     return told if version is None else {**told, "VersionId": version}
 
 
@@ -221,7 +220,7 @@ async def _bytes(ctx: Context, row: Any, master: bytes, start: int, end: int) ->
 @operation("UploadPartCopy", on=_both, action="s3:PutObject")
 async def upload_part_copy(ctx: Context, request: Request) -> dict[str, Any]:
     """Make a part of an object or of a range of one. Raises NoSuchUpload, InvalidRange, InvalidArgument."""
-    bucket, source_bucket, row, _ = await _read(ctx, request)
+    bucket, _, row, _ = await _read(ctx, request)
     check_number(request["PartNumber"])
     upload = await uploads.find(ctx, bucket, request)
     start, end = _range(request.get("CopySourceRange"), row["size"])
@@ -242,8 +241,8 @@ async def upload_part_copy(ctx: Context, request: Request) -> dict[str, Any]:
     if upload["object"]["algorithm"] is not None:
         result |= {checksums.NAMES[name]: value for name, value in received.sums.items()}
     told: dict[str, Any] = {"CopyPartResult": result, **encryption.shown(master.facts)}
-    if source_bucket.versioning is not None or row["version"] is not None:
-        told["CopySourceVersionId"] = versions.shown(row["version"])
+    if row["version"] is not None:
+        told["CopySourceVersionId"] = row["version"]
     return told
 
 

@@ -51,6 +51,7 @@ async def list_objects(ctx: Context, request: Request) -> dict[str, Any]:
 
 
 async def _page(ctx: Context, bucket: Bucket, request: Mapping[str, Any], after: bytes, most: int) -> listing.Page:
+    ctx.answer_headers["x-amz-bucket-region"] = bucket.region
     prefix, delimiter = (request.get("Prefix") or "").encode(), request.get("Delimiter")
     return await listing.keys(ctx, bucket, prefix, delimiter.encode() if delimiter else None, after, most)
 

@@ -94,7 +94,9 @@ async def get_object(ctx: Context, request: Request) -> dict[str, Any]:
         if row is None:
             await objects.refuse_missing(ctx, bucket, request)
         told, start, end = await _head(ctx, bucket, row, request)
-        body = await reading.bytes_of(ctx, await restores.readable(ctx, row), master, start, end)
+        source = await restores.readable(ctx, row)
+        master = await encryption.for_reading(ctx, row["facts"]["sse"], request)
+        body = await reading.bytes_of(ctx, source, master, start, end)
     return {**_overridden(ctx, request, told), "Body": body}
 
 
@@ -169,5 +171,8 @@ async def _part(ctx: Context, row: Any, number: int, told: dict[str, Any], *, wi
     if with_sums:
         for name in (*checksums.NAMES.values(), "ChecksumType"):
             told.pop(name, None)
-        told |= {**checksums.shown({"sums": part["facts"].get("sums"), "sum_type": row["facts"].get("sum_type")})}
+        kept = {
+            name: value for name, value in part["facts"]["sums"].items() if name in (row["facts"].get("sums") or {})
+        }
+        told |= checksums.shown({"sums": kept, "sum_type": row["facts"].get("sum_type")})
     return part["start"], part["start"] + part["size"]

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
@@ -104,11 +105,12 @@ async def upload_part(ctx: Context, request: Request) -> dict[str, Any]:
         raise MissingContentLength
     body = request.get("Body")
     wanted = wanted_of(request, body, upload["object"]["algorithm"])
+    wanted.also = None if upload["object"]["algorithm"] else checksums.DEFAULT
     _check_algorithm(upload, request, wanted.algorithm)
     master = await master_of(ctx, upload, request)
     received = await receive(ctx, body, wanted, master.key, upload["object"]["storage_class"] or "")
     await keep_part(ctx, upload, request["PartNumber"], received)
-    sums = {checksums.NAMES[name]: value for name, value in received.sums.items()}
+    sums = {checksums.NAMES[wanted.algorithm]: received.sums[wanted.algorithm]}
     return {"ETag": objects.quoted(received.md5), **sums, **encryption.shown(master.facts)}
 
 
@@ -163,11 +165,13 @@ async def complete_multipart_upload(ctx: Context, request: Request) -> dict[str,
         raise NoSuchUpload(UploadId=request["UploadId"])
     if upload["completed"] is not None:
         return {**upload["completed"], "Location": _location(ctx, bucket, request)}
+    if request.get("MultipartUpload") is None:
+        raise InvalidRequest("You must specify at least one part")
     if not given or len(given) > uploads.MOST_PARTS:
         raise MalformedXML
     kept = upload["object"]
     uploaded = {row["number"]: row for row in await queries.parts(ctx.db, upload["id"])}
-    parts = uploads.chosen(given, uploaded, kept["algorithm"])
+    parts = uploads.chosen(given, uploaded, kept["algorithm"], upload["id"])
     columns = _columns(bucket, upload, parts, request)
     starts = _starts(parts)
     others = await queries.settle(ctx.db, upload["id"], [row["number"] for row in parts], starts)
@@ -190,7 +194,7 @@ async def complete_multipart_upload(ctx: Context, request: Request) -> dict[str,
 
 
 def _location(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> str:
-    return f"{ctx.endpoint}/{bucket.name}/{request['Key']}"
+    return f"{ctx.endpoint}/{bucket.name}/{quote(request['Key'], safe='/-_.~')}"
 
 
 def _starts(parts: list[Any]) -> list[int]:
@@ -352,9 +356,10 @@ async def list_multipart_uploads(ctx: Context, request: Request) -> dict[str, An
         else:
             break
     told: dict[str, Any] = {
-        "Bucket": bucket.name, "KeyMarker": show(marker), "UploadIdMarker": id_marker, "Prefix": show(prefix),
+        "Bucket": bucket.name, "KeyMarker": show(marker), "UploadIdMarker": id_marker,
+        "Prefix": show(prefix) if prefix else None,
         "MaxUploads": most, "IsTruncated": truncated,
-        "NextKeyMarker": show(last) if truncated else None, "NextUploadIdMarker": last_id if truncated else None,
+        "NextKeyMarker": show(last), "NextUploadIdMarker": last_id,
         "Uploads": [await _shown_upload(ctx, bucket, row, show(row["key"])) for row in found],
         "CommonPrefixes": [{"Prefix": show(item)} for item in prefixes],
     }  # fmt: skip
