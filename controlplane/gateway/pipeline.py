@@ -97,7 +97,7 @@ class Pipeline:
                 return
             except (*TRY_AGAIN, *OVERTAKEN):
                 await unit.rollback()
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or exchange.request.stream is not None:  # a body comes only once
                     raise
             except BaseException:
                 await unit.rollback()

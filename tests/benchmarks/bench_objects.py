@@ -83,7 +83,7 @@ def seaweedfs() -> Iterator[Target]:
             [
                 folder / "bin/weed", "server", f"-dir={work}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
                 "-master.port=19333", "-volume.port=18080", "-filer.port=18888", "-master.volumeSizeLimitMB=1024",
-                "-filer", "-s3", "-s3.port=18333", f"-s3.config={access}", "-volume.max=20",
+                "-filer", "-s3", "-s3.port=18333", f"-s3.config={access}", "-volume.max=500",
             ],
             cwd=work, env={"PATH": os.environ["PATH"], "HOME": work},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -93,8 +93,8 @@ def seaweedfs() -> Iterator[Target]:
             _wait(target)
             yield target
         finally:
-            server.terminate()
-            server.wait(20)
+            server.kill()  # asked to end, it waits for its own timers
+            server.wait()
 
 
 def _wait(target: Target) -> None:
@@ -300,25 +300,28 @@ def main() -> None:
         try:
             account = cloud.new_account()
             ours = administrator(Target("Celaje", account.endpoint, account.access_key_id, account.secret_access_key))
-            targets = [ours, weed, other]
-            results, sizes = measure(targets), large(targets)
-            listed, told = lists(cloud, ours), huge(cloud, ours)
-            spent = steps(cloud)
+            _report(cloud, [ours, weed, other])
         finally:
             cloud.stop()
+
+
+def _report(cloud: Cloud, targets: Sequence[Target]) -> None:
+    ours = targets[0]
     print(f"{f'requests a second, {CONNECTIONS} connections':38}" + "".join(f"{t.name:>26}" for t in targets), end="")
     print("   ours/SeaweedFS")
-    for title, found in results.items():
+    for title, found in measure(targets).items():
         line = "".join(f"{r.per_second:8.0f}/s {r.median:5.1f}/{r.worst_percent:6.1f} ms" for r in found.values())
         failed = sum(result.failed for result in found.values())
         ratio = found["Celaje"].per_second / found["SeaweedFS"].per_second
-        print(f"{title:38}{line}{ratio:12.2f}" + (f"  {failed} failed" if failed else ""))
-    for title, times in sizes.items():
+        print(f"{title:38}{line}{ratio:12.2f}" + (f"  {failed} failed" if failed else ""), flush=True)
+    for title, times in large(targets).items():
         line = "".join(f"{PART * PARTS / 2**20 / seconds:17.0f} MiB/s   " for seconds in times.values())
         print(f"{f'64 MiB {title}':38}{line}{times['SeaweedFS'] / times['Celaje']:12.2f}")
+    listed = lists(cloud, ours)
     few, many = listed[1000].median, listed[MANY_KEYS].median
     print(f"ListObjectsV2 of 1,000: {few:.1f} ms among 1,000 keys, {many:.1f} ms among {MANY_KEYS}: {many / few:.2f} x")
-    print(told)
+    print(huge(cloud, ours), flush=True)
+    spent = steps(cloud)
     print("where the time of a request goes, in microseconds of the clock (authorize is part of operate):")
     for operation in ("GetObject", "PutObject", "UploadPart", "ListObjectsV2"):
         found_steps = " ".join(f"{step} {micros:.0f}" for step, micros in spent.get(f"s3.{operation}", {}).items())

@@ -140,16 +140,16 @@ def _requested_tags(given: Any) -> dict[str, Any]:
 async def named(ctx: Context, request: Mapping[str, Any], member: str = "Bucket") -> Bucket | None:
     """The request's bucket; the answer says what browsers are to know of it. Raises AccessDenied, NoSuchBucket."""
     names.check_asked(request[member])
-    expected = request.get("ExpectedBucketOwner")
-    if expected and not _ACCOUNT.fullmatch(expected):
-        raise InvalidBucketOwner(
-            f"The value of the expected bucket owner parameter must be an AWS Account ID... [{expected[:100]}]"
-        )
     bucket = await find(ctx, request[member])
     if bucket is None:
         if ctx.principal.kind in ("anonymous", "service"):  # who has no policies of his own to be asked
             raise NoSuchBucket(BucketName=request[member])
         return None
+    expected = request.get("ExpectedBucketOwner")
+    if expected and not _ACCOUNT.fullmatch(expected):
+        raise InvalidBucketOwner(
+            f"The value of the expected bucket owner parameter must be an AWS Account ID... [{expected[:100]}]"
+        )
     if expected and expected != bucket.account_id:
         raise AccessDenied
     if "origin" in ctx.headers:

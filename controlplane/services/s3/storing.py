@@ -44,7 +44,7 @@ _GIVEN = ", ".join(f"{name}::jsonb" if _TYPES[name] == "jsonb" else name for nam
 _CHANGED = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("bucket_id", "key"))
 _PUT = f"""
 INSERT INTO s3_objects ({ALL}) SELECT {_GIVEN} FROM unnest({_ARRAYS}) AS given ({ALL})
-WHERE EXISTS (SELECT FROM s3_buckets b WHERE b.id = given.bucket_id)
+WHERE EXISTS (SELECT FROM s3_buckets b WHERE b.id = given.bucket_id) ORDER BY bucket_id, key
 ON CONFLICT (bucket_id, key) DO UPDATE SET {_CHANGED}
 RETURNING bucket_id, key, old.blob AS blob, old.upload_id AS upload_id
 """
@@ -93,7 +93,8 @@ RETURNING o.blob, o.upload_id
 
 
 class _Puts:
-    """The puts of this process into buckets without versioning."""
+    """The puts of this process into buckets without versioning. They lock keys in one order, so that those of another
+    process cannot wait for them in a circle."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -10,9 +10,11 @@ _FIND = "SELECT * FROM s3_uploads WHERE id = $1"
 _LOCK = "SELECT * FROM s3_uploads WHERE id = $1 FOR UPDATE"
 _DELETE = "DELETE FROM s3_uploads WHERE id = $1 RETURNING id"
 _COMPLETE = "UPDATE s3_uploads SET completed = $2 WHERE id = $1"
+# The lock keeps the upload from being completed or aborted meanwhile: no part changes under an object.
 _PUT_PART = """
+WITH open AS (SELECT id FROM s3_uploads WHERE id = $1 AND completed IS NULL FOR SHARE)
 INSERT INTO s3_parts (upload_id, number, account_id, size, etag, facts, blob, content)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE EXISTS (SELECT FROM s3_uploads WHERE id = $1 AND completed IS NULL)
+SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM open
 ON CONFLICT (upload_id, number) DO UPDATE SET size = excluded.size, etag = excluded.etag, facts = excluded.facts,
   blob = excluded.blob, content = excluded.content, modified_at = now()
 RETURNING old.blob AS blob
