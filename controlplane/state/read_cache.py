@@ -11,6 +11,7 @@ from typing import Any
 from controlplane.state.generations import Generations
 
 _ENTRIES = 4096
+_BULKY_ENTRIES = 512
 _MOST_ROWS = 200
 _SECONDS = 1.0
 """An entry lives no longer, for the sake of writers elsewhere: another machine, psql, a process killed between its
@@ -34,6 +35,14 @@ def query(sql: str, args: tuple[Any, ...]) -> Query:
     return sql, tuple([tuple(value) if isinstance(value, list) else value for value in args])
 
 
+class _Shelf(OrderedDict[Query, tuple[tuple[int, ...], list[int], float, list[Any]]]):
+    """Entries, the oldest first, and how many there may be."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+
 class ReadCache:
     """One per process. Results are as exact as the reads themselves: who was told of a commit finds its rows.
 
@@ -47,7 +56,8 @@ class ReadCache:
         self._cascades: dict[str, set[str]] = {}
         self._read: dict[str, tuple[int, ...]] = {}
         self._written: dict[str, tuple[int, ...]] = {}
-        self._kept: OrderedDict[Query, tuple[tuple[int, ...], list[int], float, list[Any]]] = OrderedDict()
+        self._kept = _Shelf(_ENTRIES)
+        self._bulky = _Shelf(_BULKY_ENTRIES)
 
     async def learn(self, connection: Any) -> None:
         """Learn the schema's tables and cascades."""
@@ -56,14 +66,15 @@ class ReadCache:
         for row in await connection.fetch(_CASCADES):
             self._cascades.setdefault(row["from"], set()).add(row["to"])
 
-    def get(self, key: Query) -> list[Any] | None:
+    def get(self, key: Query, *, bulky: bool = False) -> list[Any] | None:
         """The rows, if they are known and still true."""
-        kept = self._kept.get(key)
+        shelf = self._bulky if bulky else self._kept
+        kept = shelf.get(key)
         if kept is None:
             return None
         slots, numbers, until, rows = kept
         if self._generations.read(slots) != numbers or time.monotonic() > until:
-            del self._kept[key]
+            del shelf[key]
             return None
         return rows
 
@@ -74,14 +85,17 @@ class ReadCache:
             slots = self._read[sql] = Generations.slots(self._tables.intersection(_WORD.findall(sql.lower())))
         return slots, self._generations.read(slots)
 
-    def put(self, key: Query, before: tuple[tuple[int, ...], list[int]], rows: list[Any]) -> None:
-        """Keep what was read."""
+    def put(
+        self, key: Query, before: tuple[tuple[int, ...], list[int]], rows: list[Any], *, bulky: bool = False
+    ) -> None:
+        """Keep what was read. Bulky rows lie on a shelf of their own, where they push out only each other."""
         slots, numbers = before
         if not slots or len(rows) > _MOST_ROWS:
             return
-        if len(self._kept) >= _ENTRIES:
-            self._kept.popitem(last=False)
-        self._kept[key] = slots, numbers, time.monotonic() + _SECONDS, rows
+        shelf = self._bulky if bulky else self._kept
+        if len(shelf) >= shelf.most:
+            shelf.popitem(last=False)
+        shelf[key] = slots, numbers, time.monotonic() + _SECONDS, rows
 
     def written(self, sql: str) -> tuple[int, ...]:
         """Where the numbers of the tables stand that a statement writes to."""

@@ -96,22 +96,23 @@ class UnitOfWork:
         if self._transaction is None:
             await self._release()
 
-    async def cached(self, sql: str, *args: Any) -> list[Any]:
+    async def cached(self, sql: str, *args: Any, bulky: bool = False) -> list[Any]:
         """`fetch` through the cache of reads. For plain reads of tables that are read more often than written, whose
-        result depends on nothing but rows and arguments; the rows are shared and must not be changed."""
+        result depends on nothing but rows and arguments; the rows are shared and must not be changed. `bulky` rows are
+        large or many: they do not push out others."""
         if self._transaction is not None:
             return await self.fetch(sql, *args)
         cache, key = self._database.cache, query(sql, args)
-        rows = cache.get(key)
+        rows = cache.get(key, bulky=bulky)
         if rows is None:
             before = cache.before(sql)
             rows = await self.fetch(sql, *args)
-            cache.put(key, before, rows)
+            cache.put(key, before, rows, bulky=bulky)
         return rows
 
-    async def cached_row(self, sql: str, *args: Any) -> Any:
+    async def cached_row(self, sql: str, *args: Any, bulky: bool = False) -> Any:
         """The first row of `cached`, or None."""
-        rows = await self.cached(sql, *args)
+        rows = await self.cached(sql, *args, bulky=bulky)
         return rows[0] if rows else None
 
     async def alone(self, sql: str, *args: Any) -> list[Any]:

@@ -121,7 +121,7 @@ def replay(requests: Sequence[AWSPreparedRequest], seconds: int) -> Result:
     """Send requests, one after another, as fast as they are answered."""
     script = ["local all = {}", "function init()"]
     for request in requests:
-        body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
+        body = request.body.read() if hasattr(request.body, "read") else request.body or b""
         url = urlsplit(request.url)
         text = "".join(f"\\{byte:03d}" for byte in body)
         script.append("  local h = {}")

@@ -79,7 +79,7 @@ async def find(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> Any:
     version = request.get("VersionId")
     key = request["Key"].encode()
     if version is None:
-        return await queries.current(ctx.db, bucket.id, key)
+        return await queries.current_to_show(ctx.db, bucket.id, key)
     return await queries.version(ctx.db, bucket.id, key, *versions.read(version))
 
 

@@ -34,6 +34,11 @@ async def current(db: Unit, bucket_id: int, key: bytes) -> Any:
     return await db.fetchrow(_CURRENT, bucket_id, key)
 
 
+async def current_to_show(db: Unit, bucket_id: int, key: bytes) -> Any:
+    """The same through the cache of reads, which knows it as long as nobody writes any object."""
+    return await db.cached_row(_CURRENT, bucket_id, key, bulky=True)
+
+
 async def version(db: Unit, bucket_id: int, key: bytes, id: str | None, place: int) -> Any:
     """A version by its id (None for the null version), also a delete marker."""
     if id is None:
