@@ -23,14 +23,17 @@ _SECRET = re.compile(
 Mask = Callable[[Any], Any]
 
 
-def compile_mask(shape: Any) -> Mask:
-    """A function from a structure's value to what may be kept of it; None stays None."""
+def compile_mask(shape: Any, called: Mapping[str, str]) -> Mask:
+    """A function from a structure's value to what may be kept of it; None stays None. `called` gives members of
+    the structure itself another name."""
     mask = _mask(shape, {}, _DEPTH) if shape is not None else None
+    names = {_camel(name): other for name, other in called.items()}
 
     def masked(value: Any) -> Any:
         if not value or mask is None:
             return None
-        return mask(value) or None
+        kept = mask(value) or None
+        return {names.get(name, name): item for name, item in kept.items()} if kept and names else kept
 
     return masked
 

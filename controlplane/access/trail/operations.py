@@ -13,6 +13,8 @@ _READS = re.compile(
     r"(Get|List|Describe|Head|Lookup|Search|Query|Scan|BatchGet|Select|Simulate|Test|Validate|Check|Estimate|Filter|"
     r"View|Preview|Detect|Decode|Receive|Poll|Count)(?=[A-Z]|$)"
 )
+_CALLED = {"s3": {"Bucket": "bucketName"}}
+"""Members that CloudTrail calls otherwise than the model."""
 # What CloudTrail calls read-only although its name does not say so.
 _ALSO_READ = {
     "kms": frozenset(
@@ -74,6 +76,6 @@ def known(model: str, operation: str) -> Known:
         name=operation,
         read_only=bool(_READS.match(operation)) or operation in _ALSO_READ.get(model, ()),
         data_type=data_type if is_data else "",
-        parameters=compile_mask(shapes.input_shape),
-        result=compile_mask(shapes.output_shape),
+        parameters=compile_mask(shapes.input_shape, _CALLED.get(model, {})),
+        result=compile_mask(shapes.output_shape, _CALLED.get(model, {})),
     )

@@ -40,9 +40,17 @@ def test_calls_come_into_the_bucket_also_those_that_it_refused_at_first(account:
     folder = f"AWSLogs/{account.id}/CloudTrail/"
     assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [folder]
     s3.delete_bucket_policy(Bucket=bucket)
+    watched, other = new_bucket(account), new_bucket(account)
+    objects = [{"Type": "AWS::S3::Object", "Values": [f"arn:aws:s3:::{watched}/"]}]
+    selector = {"ReadWriteType": "WriteOnly", "IncludeManagementEvents": True, "DataResources": objects}
+    trails.put_event_selectors(TrailName="main", EventSelectors=[selector])
     trails.start_logging(Name="main")
     user = f"u{uuid.uuid4().hex[:8]}"
     account.client("iam").create_user(UserName=user)
+    time.sleep(2)  # until all gateways know what data events are wanted
+    for name in (watched, other):
+        s3.put_object(Bucket=name, Key="key", Body=b"secret")
+        s3.get_object(Bucket=name, Key="key")
     wait_until(
         lambda: trails.get_trail_status(Name="main").get("LatestDeliveryError") == "AccessDenied",
         lambda: trails.get_trail_status(Name="main"),
@@ -51,8 +59,12 @@ def test_calls_come_into_the_bucket_also_those_that_it_refused_at_first(account:
 
     s3.put_bucket_policy(Bucket=bucket, Policy=policy(bucket, account.id))
     wait_until(lambda: delivered(account, bucket), lambda: trails.get_trail_status(Name="main"))
-    [made] = [record for record in delivered(account, bucket) if record["eventName"] == "CreateUser"]
+    records = delivered(account, bucket)
+    [made] = [record for record in records if record["eventName"] == "CreateUser"]
     assert made["requestParameters"] == {"userName": user}
+    [put] = [record for record in records if record["eventCategory"] == "Data"]
+    assert (put["eventName"], put["requestParameters"]["bucketName"]) == ("PutObject", watched)
+    assert "secret" not in str(records)
     assert "LatestDeliveryError" not in trails.get_trail_status(Name="main")
 
 
