@@ -83,6 +83,11 @@ def iso8601_milliseconds(value: datetime) -> str:
     return text if len(text) > 20 else f"{text[:-1]}.000Z"
 
 
+def iso8601_seconds(value: datetime) -> str:
+    """Whole seconds with three zeros behind, as S3 prints it."""
+    return iso8601_milliseconds(value.replace(microsecond=0))
+
+
 def epoch(value: datetime) -> int | float:
     """Seconds since 1970, whole where they are, else to the millisecond."""
     since = _utc(value) - _EPOCH

@@ -42,6 +42,8 @@ def validate(route: Route, parameters: Mapping[str, Any]) -> None:
     check = operation.codec("validate", route.protocol, lambda: _root(operation, route.protocol))
     found: Found = []
     check(parameters, (), found)
+    if found and operation.service.name == "s3":
+        found = [item for item in found if item.rule is not Rule.ENUM or item.location is None]
     if found:
         if operation.name in wording.UNQUOTED:
             found = [item if item.rule is Rule.REQUIRED else replace(item, value=wording.HIDDEN) for item in found]

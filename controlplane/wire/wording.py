@@ -215,7 +215,8 @@ def _invalid_s3(violation: Violation) -> AwsError:
     if violation.location is None:
         if violation.rule is Rule.REQUIRED and len(violation.path) == 1:
             return missing_body()
-        return AwsError(_BAD_XML, code="MalformedXML")
+        code = "MalformedACLError" if violation.path[0] == "AccessControlPolicy" else "MalformedXML"
+        return AwsError(_BAD_XML, code=code)
     if violation.wire_name == "x-amz-storage-class":
         return AwsError("The storage class you specified is not valid", code="InvalidStorageClass")
     value = "" if violation.rule is Rule.REQUIRED else render(violation.value)

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -121,7 +122,7 @@ def replay(requests: Sequence[AWSPreparedRequest], seconds: int) -> Result:
     """Send requests, one after another, as fast as they are answered."""
     script = ["local all = {}", "function init()"]
     for request in requests:
-        body = request.body.read() if hasattr(request.body, "read") else request.body or b""
+        body = request.body.getvalue() if isinstance(request.body, BytesIO) else request.body or b""
         url = urlsplit(request.url)
         text = "".join(f"\\{byte:03d}" for byte in body)
         script.append("  local h = {}")

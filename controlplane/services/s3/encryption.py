@@ -13,7 +13,7 @@ import orjson
 
 from controlplane.core.context import Context
 from controlplane.services.s3.buckets import Bucket
-from controlplane.services.s3.errors import AccessDenied, InvalidArgument, InvalidRequest
+from controlplane.services.s3.errors import AccessDenied, InvalidArgument, InvalidEncryptionAlgorithm, InvalidRequest
 
 PURPOSE = "s3-objects"
 S3, KMS, DSSE, CUSTOMER = "AES256", "aws:kms", "aws:kms:dsse", "C"
@@ -165,28 +165,25 @@ def customer_key(request: Mapping[str, Any], prefix: str = "") -> bytes | None:
     digest = request.get(f"{prefix}SSECustomerKeyMD5")
     if algorithm is None and key is None and digest is None:
         return None
-    name = "x-amz-server-side-encryption-customer"
+    named = {"ArgumentName": "x-amz-server-side-encryption"}
     if algorithm is None:
-        raise InvalidArgument(f"{_SECURE}a valid encryption algorithm.", ArgumentName=f"{name}-algorithm")
+        raise InvalidArgument(f"{_SECURE}a valid encryption algorithm.", **named)
     if algorithm != S3:
-        raise InvalidArgument(
-            "The requested encryption algorithm is not valid, must be AES256.", ArgumentName=f"{name}-algorithm",
-            ArgumentValue=algorithm,
-        )  # fmt: skip
+        raise InvalidEncryptionAlgorithm(**named, ArgumentValue=algorithm)
     if not key:
-        raise InvalidArgument(f"{_SECURE}an appropriate secret key.", ArgumentName=f"{name}-key")
+        raise InvalidArgument(f"{_SECURE}an appropriate secret key.", **named)
     if digest is None:
-        raise InvalidArgument(f"{_SECURE}the client calculated MD5 of the secret key.", ArgumentName=f"{name}-key-MD5")
+        raise InvalidArgument(f"{_SECURE}the client calculated MD5 of the secret key.", **named)
     try:
         found = b64decode(key, validate=True)
     except ValueError:
         found = b""
     if len(found) != _KEY_BYTES:
-        raise InvalidArgument("The secret key was invalid for the specified algorithm.", ArgumentName=f"{name}-key")
+        raise InvalidArgument("The secret key was invalid for the specified algorithm.", **named)
     if _md5(found) != digest:
         raise InvalidArgument(
             "The calculated MD5 hash of the key did not match the hash that was provided.",
-            ArgumentName=f"{name}-key-MD5",
+            **named,
         )
     return found
 

@@ -81,6 +81,16 @@ class InvalidDigest(S3Error):
     code, text = "InvalidDigest", "The Content-MD5 you specified was invalid."
 
 
+class InvalidEncryptionAlgorithm(S3Error):
+    code = "InvalidEncryptionAlgorithmError"
+    text = "The Encryption request you specified is not valid. Supported value: AES256."
+
+
+class MalformedACL(S3Error):
+    code = "MalformedACLError"
+    text = "The XML you provided was not well-formed or did not validate against our published schema"
+
+
 class InvalidLocationConstraint(S3Error):
     code, text = "InvalidLocationConstraint", "The specified location-constraint is not valid"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from controlplane.access import directory
 from controlplane.core.context import Context
-from controlplane.services.s3.errors import AccessDenied, InvalidArgument, InvalidRequest, MalformedXML, S3Error
+from controlplane.services.s3.errors import AccessDenied, InvalidArgument, InvalidRequest, MalformedACL, S3Error
 
 Grant = list[str]
 
@@ -31,6 +31,14 @@ _HEADERS = {
     "GrantReadACP": "READ_ACP",
     "GrantWriteACP": "WRITE_ACP",
 }
+_WIRE_NAMES = {
+    "GrantFullControl": "x-amz-grant-full-control",
+    "GrantRead": "x-amz-grant-read",
+    "GrantWrite": "x-amz-grant-write",
+    "GrantReadACP": "x-amz-grant-read-acp",
+    "GrantWriteACP": "x-amz-grant-write-acp",
+}
+_KINDS = frozenset({"id", "uri", "emailaddress"})
 MOST = 100
 _BUCKET_ACTIONS = {
     "READ": ["s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"],
@@ -58,7 +66,7 @@ def default(owner: str) -> list[Grant]:
 async def given(ctx: Context, request: Mapping[str, Any], owner: str, bucket_owner: str) -> list[Grant] | None:
     """The grants in a request's canned ACL or headers; None where it has neither."""
     canned = request.get("ACL")
-    headers = [(permission, request[name]) for name, permission in _HEADERS.items() if request.get(name)]
+    headers = [(name, permission, request[name]) for name, permission in _HEADERS.items() if request.get(name)]
     if canned and headers:
         raise InvalidRequest("Specifying both Canned ACLs and Header Grants is not allowed")
     if canned:
@@ -66,9 +74,13 @@ async def given(ctx: Context, request: Mapping[str, Any], owner: str, bucket_own
     if not headers:
         return None
     found = []
-    for permission, text in headers:
+    for name, permission, text in headers:
         for item in text.split(","):
             kind, _, value = item.strip().partition("=")
+            if kind.lower() not in _KINDS:
+                raise InvalidArgument(
+                    "Argument format not recognized", ArgumentName=_WIRE_NAMES[name], ArgumentValue=item.strip()
+                )
             found.append([*await _grantee(ctx, kind, value.strip('"')), permission])
     return found
 
@@ -89,28 +101,27 @@ def _canned(name: str, owner: str, bucket_owner: str) -> list[Grant]:
     return [*default(owner), *more[name]]
 
 
-async def _grantee(ctx: Context, kind: str, value: str) -> list[str]:
+async def _grantee(ctx: Context, kind: str, value: str, of_uri: str = "uri", of_id: str = "id") -> list[str]:
+    """Kind and name of who gets something; `of_uri` and `of_id` are what errors call these."""
     if kind in ("uri", "URI"):
         if value not in _NAMES:
-            raise InvalidArgument("Invalid group uri", ArgumentName="uri", ArgumentValue=value)
+            raise InvalidArgument("Invalid group uri", ArgumentName=of_uri, ArgumentValue=value)
         return ["group", _NAMES[value]]
     if kind in ("emailAddress", "EmailAddress"):
         found = await directory.account_of_email(ctx.db, value)
         if found is None:
             raise UnresolvableGrant(ArgumentName="emailAddress", ArgumentValue=value)
         return ["account", found["id"]]
-    if kind not in ("id", "ID"):
-        raise InvalidArgument("Argument format not recognized", ArgumentName="x-amz-grant", ArgumentValue=kind)
     found = await directory.account_of_canonical_user(ctx.db, value)
     if found is None:
-        raise InvalidArgument("Invalid id", ArgumentName="CanonicalUser/ID", ArgumentValue=value)
+        raise InvalidArgument("Invalid id", ArgumentName=of_id, ArgumentValue=value)
     return ["account", found["id"]]
 
 
 async def parse(ctx: Context, document: Mapping[str, Any], owner: str) -> list[Grant]:
-    """The grants of an AccessControlPolicy. Raises MalformedXML and its kin."""
+    """The grants of an AccessControlPolicy. Raises MalformedACL and its kin."""
     if document.get("Owner", {}).get("ID") is None or document.get("Grants") is None:
-        raise MalformedXML
+        raise MalformedACL
     named = await directory.account_of_canonical_user(ctx.db, document["Owner"]["ID"])
     if named is None:
         raise InvalidArgument("Invalid id", ArgumentName="CanonicalUser/ID", ArgumentValue=document["Owner"]["ID"])
@@ -120,29 +131,29 @@ async def parse(ctx: Context, document: Mapping[str, Any], owner: str) -> list[G
     for grant in document["Grants"]:
         grantee, permission = grant.get("Grantee"), grant.get("Permission")
         if not grantee or permission not in _PERMISSIONS:
-            raise MalformedXML
+            raise MalformedACL
         kind = {"CanonicalUser": "ID", "Group": "URI", "AmazonCustomerByEmail": "EmailAddress"}.get(grantee.get("Type"))
         if kind is None or not grantee.get(kind):
-            raise MalformedXML
-        found.append([*await _grantee(ctx, kind, grantee[kind]), permission])
+            raise MalformedACL
+        found.append([*await _grantee(ctx, kind, grantee[kind], "Group/URI", "CanonicalUser/ID"), permission])
     if len(found) > MOST:
-        raise MalformedXML
+        raise MalformedACL
     return found
 
 
-async def owner(ctx: Context, account_id: str) -> dict[str, str]:
+def owner(account_id: str) -> dict[str, str]:
     """An account as answers name an owner: since 2025 by its id alone."""
     return {"ID": directory.canonical_user(account_id)}
 
 
-async def show(ctx: Context, grants: Iterable[Sequence[str]]) -> list[dict[str, Any]]:
+def show(grants: Iterable[Sequence[str]]) -> list[dict[str, Any]]:
     """Grants as GetBucketAcl tells them."""
     shown = []
     for kind, name, permission in grants:
         if kind == "group":
             grantee: dict[str, str] = {"Type": "Group", "URI": _URIS[name]}
         else:
-            grantee = {"Type": "CanonicalUser", **await owner(ctx, name)}
+            grantee = {"Type": "CanonicalUser", **owner(name)}
         shown.append({"Grantee": grantee, "Permission": permission})
     return shown
 

@@ -146,7 +146,8 @@ async def the_object(ctx: Context) -> tuple[Bucket, Any]:
     return bucket, row
 
 
-_METHODS = {"HeadObject": "HEAD", "PutObjectTagging": "PUT", "PutObjectAcl": "PUT", "DeleteObjectTagging": "DELETE"}
+_METHODS = {"HeadObject": "HEAD", "PutObjectTagging": "PUT", "PutObjectAcl": "PUT",
+            "DeleteObjectTagging": "DELETE", "GetObjectTagging": "GET"}  # fmt: skip
 
 
 async def refuse_missing(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> None:
@@ -161,6 +162,8 @@ async def refuse_missing(ctx: Context, bucket: Bucket, request: Mapping[str, Any
         marker = await queries.newest_noncurrent(ctx.db, bucket.id, key.encode())
         if marker is not None and marker["marker"]:
             ctx.answer_headers |= {"x-amz-delete-marker": "true", "x-amz-version-id": versions.shown(marker["version"])}
+            if ctx.operation in _METHODS and ctx.operation != "HeadObject":
+                raise MethodNotAllowed(Method=_METHODS[ctx.operation], ResourceType="DeleteMarker")
     raise NoSuchKey(Key=key)
 
 

@@ -10,7 +10,7 @@ from controlplane.wire.protocols.json_output import in_headers
 from controlplane.wire.protocols.text import text_formatter, timestamp_format
 from controlplane.wire.protocols.xml_text import escape, namespace, needs_escape
 from controlplane.wire.service import Service
-from controlplane.wire.timestamps import iso8601_milliseconds
+from controlplane.wire.timestamps import iso8601_milliseconds, iso8601_seconds
 
 Append = Callable[[str], None]
 Writer = Callable[[Append, Any], None]
@@ -27,6 +27,7 @@ class XmlOutput(ShapeCompiler):
         super().__init__(service, protocol)
         self._elements: dict[str, Writer] = {}
         self._with_milliseconds = service.name in _MILLISECONDS
+        self._of_s3 = service.name == "s3"
 
     def element(self, name: str, shape: Any, xmlns: str = "") -> Writer:
         """The writer of `<name>…</name>`; of several such elements for flattened lists and maps."""
@@ -113,7 +114,7 @@ class XmlOutput(ShapeCompiler):
             and self._with_milliseconds
             and timestamp_format(shape, "iso8601") == "iso8601"
         ):
-            formatter = iso8601_milliseconds
+            formatter = iso8601_seconds if self._of_s3 else iso8601_milliseconds
         if shape.type_name in _SAFE:
             return lambda append, value: append(f"{start}{formatter(value)}{end}")
         return lambda append, value: append(f"{start}{escape(formatter(value))}{end}")

@@ -207,4 +207,5 @@ resource "aws_s3_object_copy" "hello" {
   bucket = aws_s3_bucket.log.id
   key    = "b/hello.txt"
   source = "${aws_s3_bucket.log.id}/${aws_s3_object.hello.key}"
+  tags   = { kind = "greeting" } # tags are copied along
 }

@@ -62,7 +62,7 @@ async def get_bucket_acl(ctx: Context, request: Request) -> dict[str, Any]:
     """Owner and grants of a bucket."""
     bucket = the_bucket(ctx)
     held = grants.default(bucket.account_id) if bucket.ownership == ENFORCED else bucket.grants
-    return {"Owner": await grants.owner(ctx, bucket.account_id), "Grants": await grants.show(ctx, held)}
+    return {"Owner": grants.owner(bucket.account_id), "Grants": grants.show(held)}
 
 
 @operation("PutBucketAcl", on=on_bucket)
@@ -80,7 +80,7 @@ async def get_object_acl(ctx: Context, request: Request) -> dict[str, Any]:
     bucket, row = await the_object(ctx)
     owner = bucket.account_id if bucket.ownership == ENFORCED else row["owner"] or bucket.account_id
     held = grants.default(owner) if bucket.ownership == ENFORCED or row["acl"] is None else row["acl"]
-    return {"Owner": await grants.owner(ctx, owner), "Grants": await grants.show(ctx, held)}
+    return {"Owner": grants.owner(owner), "Grants": grants.show(held)}
 
 
 @operation("PutObjectAcl", on=on_stored(of_version="s3:PutObjectVersionAcl"))

@@ -59,7 +59,8 @@ async def create_bucket(ctx: Context, request: Request) -> dict[str, Any]:
     if not await queries.insert(ctx, name, region, settings, tags, versioning="Enabled" if locked else None):
         await _refuse_taken(ctx, name, region)
         await queries.reset_acl(ctx.db, name, settings.get("acl"))
-    return {"Location": f"/{name}" if region == _FIRST else f"{ctx.endpoint}/{name}/"}
+    location = f"/{name}" if region == _FIRST else f"{ctx.endpoint}/{name}/"
+    return {"Location": location, "BucketArn": f"arn:aws:s3:::{name}"}
 
 
 async def _refuse_taken(ctx: Context, name: str, region: str) -> None:
@@ -141,12 +142,17 @@ async def list_buckets(ctx: Context, request: Request) -> dict[str, Any]:
         )
     size, prefix = most or _LARGEST_PAGE, request.get("Prefix") or ""
     rows = await queries.page(ctx.db, ctx.account_id, request.get("BucketRegion"), prefix, _after(request), size + 1)
-    paged = most is not None or request.get("BucketRegion") is not None
+    # The plain call is answered as it ever was, one that asks for something with what was added since.
+    asked = any(request.get(name) is not None for name in ("MaxBuckets", "BucketRegion", "Prefix", "ContinuationToken"))
     shown = [
-        {"Name": row["name"], "CreationDate": row["created_at"], **({"BucketRegion": row["region"]} if paged else {})}
+        {
+            "Name": row["name"],
+            "CreationDate": row["created_at"],
+            **({"BucketRegion": row["region"], "BucketArn": f"arn:aws:s3:::{row['name']}"} if asked else {}),
+        }
         for row in rows[:size]
     ]
-    answer: dict[str, Any] = {"Owner": await grants.owner(ctx, ctx.account_id), "Buckets": shown}
+    answer: dict[str, Any] = {"Owner": grants.owner(ctx.account_id), "Buckets": shown}
     if prefix:
         answer["Prefix"] = prefix
     if len(rows) > size:

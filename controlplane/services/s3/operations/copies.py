@@ -171,8 +171,7 @@ def _check_changes(
     changing = (
         request.get("MetadataDirective") == "REPLACE",
         request.get("TaggingDirective") == "REPLACE",
-        request.get("StorageClass") is not None
-        and request["StorageClass"] != (row["storage_class"] or objects.STANDARD),
+        request.get("StorageClass"),
         request.get("WebsiteRedirectLocation"),
         request.get("ServerSideEncryption"),
         request.get("SSECustomerAlgorithm"),

@@ -24,7 +24,7 @@ async def list_objects_v2(ctx: Context, request: Request) -> dict[str, Any]:
     position = _position(token) if token is not None else after.encode()
     page = await _page(ctx, bucket, request, position, most)
     with_owner = bool(request.get("FetchOwner"))
-    contents = [await _shown(ctx, bucket, row, show, with_owner=with_owner) for row in page.rows]
+    contents = [_shown(bucket, row, show, with_owner=with_owner) for row in page.rows]
     answer = _frame(bucket, request, page, most, show)
     answer |= {"KeyCount": len(page), "Contents": contents}
     if token is not None:
@@ -43,7 +43,7 @@ async def list_objects(ctx: Context, request: Request) -> dict[str, Any]:
     most = listing.most_of(request.get("MaxKeys"))
     marker = request.get("Marker") or ""
     page = await _page(ctx, bucket, request, marker.encode(), most)
-    contents = [await _shown(ctx, bucket, row, show, with_owner=True) for row in page.rows]
+    contents = [_shown(bucket, row, show, with_owner=True) for row in page.rows]
     answer = {**_frame(bucket, request, page, most, show), "Marker": show(marker), "Contents": contents}
     if page.truncated and request.get("Delimiter"):
         answer["NextMarker"] = show(page.last)
@@ -84,9 +84,7 @@ def _position(token: str) -> bytes:
         ) from error
 
 
-async def _shown(
-    ctx: Context, bucket: Bucket, row: Any, show: Callable[[bytes | str], str], *, with_owner: bool
-) -> dict[str, Any]:
+def _shown(bucket: Bucket, row: Any, show: Callable[[bytes | str], str], *, with_owner: bool) -> dict[str, Any]:
     told = {
         "Key": show(row["key"]),
         "LastModified": row["modified_at"],
@@ -96,7 +94,7 @@ async def _shown(
         **checksums.listed(row["facts"]),
     }
     if with_owner:
-        told["Owner"] = await grants.owner(ctx, row["owner"] or bucket.account_id)
+        told["Owner"] = grants.owner(row["owner"] or bucket.account_id)
     return told
 
 
@@ -112,7 +110,7 @@ async def list_object_versions(ctx: Context, request: Request) -> dict[str, Any]
     page = await listing.versions(ctx, bucket, prefix, delimiting, marker.encode(), place, most)
     answer = {**_frame(bucket, request, page, most, show), "KeyMarker": show(marker)}
     answer["VersionIdMarker"] = version or ""
-    answer |= await _split(ctx, bucket, page, show, marker.encode() if place is not None else b"")
+    answer |= _split(bucket, page, show, marker.encode() if place is not None else b"")
     if page.truncated:
         answer["NextKeyMarker"] = show(page.last)
         if page.last_row is not None:
@@ -140,9 +138,7 @@ async def _place(ctx: Context, bucket: Bucket, marker: str, version: str | None)
     return versions.read(version)[1] if versions.is_id(version) else None
 
 
-async def _split(
-    ctx: Context, bucket: Bucket, page: listing.Page, show: Callable[[bytes | str], str], begun: bytes
-) -> dict[str, Any]:
+def _split(bucket: Bucket, page: listing.Page, show: Callable[[bytes | str], str], begun: bytes) -> dict[str, Any]:
     """Versions and delete markers apart. A marker is the latest where no current object stands before it; `begun` is a
     key whose first versions were on the page before."""
     found: dict[str, list[dict[str, Any]]] = {"Versions": [], "DeleteMarkers": []}
@@ -155,7 +151,7 @@ async def _split(
             "VersionId": versions.shown(row["version"]),
             "IsLatest": latest,
             "LastModified": row["modified_at"],
-            "Owner": await grants.owner(ctx, row["owner"] or bucket.account_id),
+            "Owner": grants.owner(row["owner"] or bucket.account_id),
         }
         if row["marker"]:
             found["DeleteMarkers"].append(told)

@@ -171,8 +171,6 @@ async def _part(ctx: Context, row: Any, number: int, told: dict[str, Any], *, wi
     if with_sums:
         for name in (*checksums.NAMES.values(), "ChecksumType"):
             told.pop(name, None)
-        kept = {
-            name: value for name, value in part["facts"]["sums"].items() if name in (row["facts"].get("sums") or {})
-        }
-        told |= checksums.shown({"sums": kept, "sum_type": row["facts"].get("sum_type")})
+        if row["facts"].get("sum_type") == checksums.COMPOSITE:
+            told |= checksums.shown({"sums": part["facts"].get("sums"), "sum_type": checksums.COMPOSITE})
     return part["start"], part["start"] + part["size"]

@@ -10,7 +10,7 @@ from controlplane.core.operation import Request, operation
 from controlplane.core.paging import decode_token, encode_token
 from controlplane.services.s3 import configurations as check
 from controlplane.services.s3.buckets import Bucket, on_bucket_for, the_bucket
-from controlplane.services.s3.errors import InvalidArgument, InvalidRequest, S3Error
+from controlplane.services.s3.errors import InvalidArgument, MalformedXML, S3Error
 from controlplane.services.s3.queries import buckets as queries
 
 _MOST = 1000
@@ -38,19 +38,21 @@ def _all(bucket: Bucket, kind: str) -> dict[str, Any]:
 async def _put(ctx: Context, kind: str, id: str, document: Mapping[str, Any]) -> None:
     bucket = the_bucket(ctx)
     if document.get("Id") != id:
-        raise InvalidRequest("The configuration Id in the request does not match the one in the document.")
+        raise MalformedXML
     if not 1 <= len(id) <= 64:
         raise InvalidArgument("The ID of a configuration has 1 to 64 characters.", ArgumentName="id")
     held = _all(bucket, kind)
     if id not in held and len(held) >= _MOST:
         raise TooManyConfigurations
     await queries.put_setting(ctx.db, bucket.id, kind, {**held, id: check.portable(document)})
+    if kind != "metrics":
+        ctx.answer_status = 204
 
 
 def _get(ctx: Context, kind: str, id: str) -> Any:
     found = _all(the_bucket(ctx), kind).get(id)
     if found is None:
-        raise NoSuchConfiguration(Id=id)
+        raise NoSuchConfiguration
     return check.native(found)
 
 
@@ -58,7 +60,7 @@ async def _delete(ctx: Context, kind: str, id: str) -> None:
     bucket = the_bucket(ctx)
     held = _all(bucket, kind)
     if id not in held:
-        raise NoSuchConfiguration(Id=id)
+        raise NoSuchConfiguration
     await queries.put_setting(ctx.db, bucket.id, kind, {name: item for name, item in held.items() if name != id})
 
 

@@ -219,7 +219,8 @@ def _columns(bucket: Bucket, upload: Any, parts: list[Any], request: Mapping[str
     facts = kept["facts"]
     if algorithm is None:
         algorithm, kind = checksums.DEFAULT, checksums.FULL
-    if all(algorithm in (row["facts"].get("sums") or {}) for row in parts) or kept["algorithm"] is not None:
+    plain = facts["sse"]["kind"] == encryption.S3  # what lies under another key has no checksum that nobody asked for
+    if (plain and all(algorithm in (row["facts"].get("sums") or {}) for row in parts)) or kept["algorithm"] is not None:
         total = uploads.sum_of(parts, algorithm, kind)
         _check_total(request, algorithm, kind, total)
         facts = {**facts, "sums": {algorithm: total}, "sum_type": kind}
@@ -291,8 +292,8 @@ async def list_parts(ctx: Context, request: Request) -> dict[str, Any]:
         "MaxParts": most,
         "IsTruncated": len(rows) > most,
         "Parts": [_shown_part(row, with_sums=kept["algorithm"] is not None) for row in rows[:most]],
-        "Initiator": await _initiator(ctx, upload),
-        "Owner": await grants.owner(ctx, kept["owner"] or bucket.account_id),
+        "Initiator": _initiator(upload),
+        "Owner": grants.owner(kept["owner"] or bucket.account_id),
         "StorageClass": kept["storage_class"] or objects.STANDARD,
         **rules.aborts(ctx, bucket, upload["key"], upload["created_at"]),
     }
@@ -312,11 +313,11 @@ def _shown_part(row: Any, *, with_sums: bool) -> dict[str, Any]:
     }
 
 
-async def _initiator(ctx: Context, upload: Any) -> dict[str, str]:
+def _initiator(upload: Any) -> dict[str, str]:
     parts = upload["initiator"].split(":")
     account = parts[4] if len(parts) > 5 else upload["account_id"]
     if len(parts) <= 5 or parts[5] == "root":
-        return await grants.owner(ctx, account)
+        return grants.owner(account)
     return {"ID": upload["initiator"], "DisplayName": upload["initiator"].rpartition("/")[2]}
 
 
@@ -360,7 +361,7 @@ async def list_multipart_uploads(ctx: Context, request: Request) -> dict[str, An
         "Prefix": show(prefix) if prefix else None,
         "MaxUploads": most, "IsTruncated": truncated,
         "NextKeyMarker": show(last), "NextUploadIdMarker": last_id,
-        "Uploads": [await _shown_upload(ctx, bucket, row, show(row["key"])) for row in found],
+        "Uploads": [_shown_upload(bucket, row, show(row["key"])) for row in found],
         "CommonPrefixes": [{"Prefix": show(item)} for item in prefixes],
     }  # fmt: skip
     if delimiter:
@@ -370,15 +371,15 @@ async def list_multipart_uploads(ctx: Context, request: Request) -> dict[str, An
     return {name: value for name, value in told.items() if value is not None and value != []}
 
 
-async def _shown_upload(ctx: Context, bucket: Bucket, row: Any, key: str) -> dict[str, Any]:
+def _shown_upload(bucket: Bucket, row: Any, key: str) -> dict[str, Any]:
     kept = row["object"]
     told = {
         "UploadId": row["id"],
         "Key": key,
         "Initiated": row["created_at"],
         "StorageClass": kept["storage_class"] or objects.STANDARD,
-        "Owner": await grants.owner(ctx, kept["owner"] or bucket.account_id),
-        "Initiator": await _initiator(ctx, {**row, "account_id": bucket.account_id}),
+        "Owner": grants.owner(kept["owner"] or bucket.account_id),
+        "Initiator": _initiator({**row, "account_id": bucket.account_id}),
     }
     if kept["algorithm"] is not None:
         told |= {"ChecksumAlgorithm": kept["algorithm"].upper(), "ChecksumType": kept["sum_type"]}
