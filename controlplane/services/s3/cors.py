@@ -12,7 +12,8 @@ _VARY = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"
 
 def answer(ctx: Context, rules: Sequence[Mapping[str, Any]] | None) -> None:
     """Add to the answer of a request with an origin what the bucket's rules allow."""
-    ctx.answer_headers.update(headers(rules, ctx.headers["origin"], _METHODS.get(ctx.operation, "GET"), []))
+    method = ctx.headers.get("access-control-request-method") or _METHODS.get(ctx.operation, "GET")
+    ctx.answer_headers.update(headers(rules, ctx.headers["origin"], method, []))
 
 
 # What a rule's method is compared with; all else is a GET.

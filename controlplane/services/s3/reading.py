@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from controlplane.core.context import Context
@@ -15,6 +15,8 @@ from controlplane.services.s3.queries import objects as queries
 from controlplane.services.s3.receiving import in_thread
 
 BLOCK = 1024 * 1024
+_OPEN_AHEAD = 256
+"""So many parts of an object are opened before the first is read."""
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
@@ -75,9 +77,12 @@ class _Source:
         self._reader: Any = None
 
     def read(self, start: int, length: int) -> bytes:
+        self.begin()
+        return self._opening.open(self._reader.read(*frames.span(start, length)), start, length)
+
+    def begin(self) -> None:
         if self._reader is None:
             self._reader = self._blobs.open(self._blob)
-        return self._opening.open(self._reader.read(*frames.span(start, length)), start, length)
 
     def only(self, start: int, length: int) -> bytes:
         try:
@@ -101,16 +106,33 @@ async def _of_blob(source: _Source, start: int, end: int) -> AsyncIterator[bytes
         source.close()
 
 
+def _open(sources: Sequence[_Source]) -> None:
+    for source in sources:
+        source.begin()
+
+
 async def _of_parts(ctx: Context, upload_id: str, master: bytes, start: int, end: int) -> AsyncIterator[bytes]:
-    for part in await queries.parts_between(ctx.db, upload_id, start, end):
-        first, last = max(0, start - part["start"]), min(part["size"], end - part["start"])
-        if part["content"] is None and part["blob"] is None:
-            raise EngineMissing("a part has gone to the archive")
-        if part["content"] is not None:
-            yield _small(part, master, first, last)
-            continue
-        async for block in _of_blob(_Source(ctx, part["blob"], salt_of(part["facts"]), master), first, last):
-            yield block
+    parts = await queries.parts_between(ctx.db, upload_id, start, end)
+    if any(part["content"] is None and part["blob"] is None for part in parts):
+        raise EngineMissing("a part has gone to the archive")
+    sources = {
+        part["number"]: _Source(ctx, part["blob"], salt_of(part["facts"]), master)
+        for part in parts
+        if part["content"] is None
+    }
+    try:
+        # What is open is read to its end, also when the object is overwritten meanwhile.
+        await in_thread(_open, list(sources.values())[:_OPEN_AHEAD])
+        for part in parts:
+            first, last = max(0, start - part["start"]), min(part["size"], end - part["start"])
+            if part["content"] is not None:
+                yield _small(part, master, first, last)
+                continue
+            async for block in _of_blob(sources[part["number"]], first, last):
+                yield block
+    finally:
+        for source in sources.values():
+            source.close()
 
 
 async def _begun(blocks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:
