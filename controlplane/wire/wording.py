@@ -217,8 +217,6 @@ def _invalid_s3(violation: Violation) -> AwsError:
             return missing_body()
         code = "MalformedACLError" if violation.path[0] == "AccessControlPolicy" else "MalformedXML"
         return AwsError(_BAD_XML, code=code)
-    if violation.wire_name == "x-amz-storage-class":
-        return AwsError("The storage class you specified is not valid", code="InvalidStorageClass")
     value = "" if violation.rule is Rule.REQUIRED else render(violation.value)
     members = {"ArgumentName": violation.wire_name, "ArgumentValue": value}
     if violation.rule is Rule.REQUIRED:

@@ -35,8 +35,9 @@ class Unmakeable(Exception):
 class Generator:
     """Makes values for one direction and protocol, and leaves out what that protocol cannot carry."""
 
-    def __init__(self, random: Random, protocol: str, *, output: bool = False) -> None:
+    def __init__(self, random: Random, protocol: str, *, output: bool = False, whole_seconds: bool = False) -> None:
         self.random = random
+        self.whole_seconds = whole_seconds
         self.protocol = protocol
         self.output = output
 
@@ -215,7 +216,7 @@ class Generator:
     def _timestamp(self, shape: Any, depth: int, place: str | None) -> datetime:
         whole = _EPOCH + timedelta(seconds=self.random.randint(0, 4_000_000_000))
         form = shape.serialization.get("timestampFormat", "").lower()
-        if place in ("header", "headers", "querystring", "uri") or form == "rfc822":
+        if place in ("header", "headers", "querystring", "uri") or form == "rfc822" or self.whole_seconds:
             return whole
         return whole + timedelta(milliseconds=self.random.choice([0, 1, 500, 999]))
 

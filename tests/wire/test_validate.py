@@ -103,10 +103,10 @@ CASES: list[tuple[str, str, str, dict[str, Any], str, str]] = [
     (
         "s3",
         "rest-xml",
-        "PutObject",
-        {"Bucket": "b", "Key": "k", "StorageClass": "x"},
-        "InvalidStorageClass",
-        "The storage class you specified is not valid",
+        "PutBucketAcl",
+        {"Bucket": "b", "AccessControlPolicy": {"Grants": [{"Permission": "x"}]}},
+        "MalformedACLError",
+        "The XML you provided was not well-formed or did not validate against our published schema",
     ),
     (
         "s3",
