@@ -95,6 +95,7 @@ def operations(target: Target) -> dict[str, tuple[str, str, dict[str, Any]]]:
     vpc = target.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     queue = target.client("sqs").create_queue(QueueName=user)["QueueUrl"]
     empty = target.client("sqs").create_queue(QueueName=f"{user}-empty")["QueueUrl"]
+    topic = _topic(target, user)
     kms = target.client("kms")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     blob = kms.encrypt(KeyId=key, Plaintext=bytes(32))["CiphertextBlob"]
@@ -110,7 +111,22 @@ def operations(target: Target) -> dict[str, tuple[str, str, dict[str, Any]]]:
         "sqs.SendMessage": ("sqs", "send_message", {"QueueUrl": queue, "MessageBody": "x" * 100}),
         "sqs.ReceiveMessage": ("sqs", "receive_message", {"QueueUrl": queue, "MaxNumberOfMessages": 1}),
         "sqs.ReceiveMessage, empty": ("sqs", "receive_message", {"QueueUrl": empty}),
+        "sns.Publish": ("sns", "publish", {"TopicArn": topic, "Message": "x" * 100}),
     }
+
+
+def _topic(target: Target, name: str) -> str:
+    """A topic with one subscriber, a queue that lets it in."""
+    sns, sqs = target.client("sns"), target.client("sqs")
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    url = sqs.create_queue(QueueName=f"{name}-reader")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    statement = f"""{{"Effect": "Allow", "Principal": {{"Service": "sns.amazonaws.com"}}, "Action": "sqs:SendMessage",
+    "Resource": "{queue}", "Condition": {{"ArnEquals": {{"aws:SourceArn": "{topic}"}}}}}}"""
+    policy = f"""{{"Version": "2012-10-17", "Statement": [{statement}]}}"""
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    return str(topic)
 
 
 class _Signed(Exception):

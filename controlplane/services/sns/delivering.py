@@ -27,6 +27,7 @@ SELECT $1, $2, *, $5 FROM unnest($3::uuid[], $4::bytea[])
 async def note(ctx: Context, topic: Topic, wanted: Sequence[tuple[Subscription, Message, str]]) -> None:
     """Note messages for subscriptions, with their envelopes."""
     sealer: Sealer = ctx.engine("sealing")
+    signer = await signing.signer(ctx.engine("database"), sealer)
     contents = []
     for subscription, message, envelope in wanted:
         content = {
@@ -34,7 +35,7 @@ async def note(ctx: Context, topic: Topic, wanted: Sequence[tuple[Subscription, 
             "id": str(message.id),
             "body": message.body(subscription.protocol)
             if subscription.raw
-            else envelope.replace(HOLE, subscription.arn),
+            else signer.finish(envelope.replace(HOLE, subscription.arn)),
             "text": message.body(subscription.protocol),
             "subject": message.subject,
             "attributes": {name: value.get("StringValue") for name, value in message.attributes.items()},
@@ -73,13 +74,13 @@ async def _tell(ctx: Context, topic: Topic, subscription: Subscription, type: st
         "Message": text,
         "SubscribeURL": f"{ctx.endpoint}/?Action=ConfirmSubscription&TopicArn={topic.arn}&Token={token}",
         "Timestamp": messages.timestamp(),
+        "SignatureVersion": topic.signature_version,
     }
     signer = await signing.signer(ctx.engine("database"), ctx.engine("sealing"))
-    signed = signer.sign(fields, messages.signed_text(fields), topic.signature_version, ctx.endpoint)
     content = {
         "type": type,
         "id": fields["MessageId"],
-        "body": messages.envelope(signed),
+        "body": messages.envelope(signer.sign(fields, ctx.endpoint)),
         "text": text,
         "url": fields["SubscribeURL"],
         "protocol": subscription.protocol,

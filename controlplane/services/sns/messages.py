@@ -26,6 +26,8 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}", re.ASCII)
 HOLE = "\0"
 """Stands in an envelope where a copy has its subscription's ARN."""
+UNSIGNED = "\1"
+"""Stands in an envelope where the signature will be. In JSON no text of anybody holds such a character unescaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def read(request: Mapping[str, Any], id: UUID, trace: str | None, *, path: str =
     text = request["Message"]
     if not text:
         raise InvalidParameter("Empty message")
-    if HOLE in text or "\\u0000" in text:
+    if HOLE in text:
         raise InvalidParameter("Message Reason: Invalid character #x0")
     if size(request) > LARGEST:
         raise InvalidParameter("Message too long")
@@ -206,16 +208,25 @@ _REST = ("SignatureVersion", "Signature", "SigningCertURL", "UnsubscribeURL", "M
 
 def envelope(fields: Mapping[str, Any]) -> str:
     """The envelope as text, in the order and with the blanks that AWS's have."""
-    lines = [f'  "{name}" : {_json(fields[name])}' for name in (*_ORDER, *_REST) if name in fields]
+    lines = [f'  "{name}" : {_value(name, fields[name])}' for name in (*_ORDER, *_REST) if name in fields]
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def _json(value: Any) -> str:
-    if isinstance(value, dict):
+def _value(name: str, value: Any) -> str:
+    """JSON, but for what stands in for something else."""
+    if name == "Signature":
+        return f'"{value}"'
+    if name == "UnsubscribeURL":
+        before, hole, after = str(value).partition(HOLE)
+        return _json(before)[:-1] + hole + _json(after)[1:]
+    if name == "MessageAttributes":
         inner = ",\n".join(f"    {_json(name)} : {_short(item)}" for name, item in value.items())
         return "{\n" + inner + "\n  }"
-    # JSON escapes the hole, which must stay as it is to be filled.
-    return orjson.dumps(value).decode().replace("\\u0000", HOLE)
+    return _json(value)
+
+
+def _json(text: str) -> str:
+    return orjson.dumps(text).decode()
 
 
 def _short(item: Mapping[str, str]) -> str:

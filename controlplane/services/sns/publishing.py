@@ -31,6 +31,7 @@ from controlplane.state.database import Database
 SERVICE = "sns.amazonaws.com"
 REMEMBERED = 5 * 60 * 1000
 _PLANS = 1024
+_PATIENCE = 0.001
 _FIRST = 10_000_000_000_000_000_000
 _LOCK = "SELECT pg_advisory_xact_lock(1397641984, id) FROM unnest($1::int[]) AS id ORDER BY id"
 _FORGET = """
@@ -94,7 +95,7 @@ class Publisher:
     def __init__(self, database: Database, sealer: Any) -> None:
         self._database = database
         self._sealer = sealer
-        self._standard = Batcher(self._publish, most=50)
+        self._standard = Batcher(self._publish, most=50, abreast=1, patience=_PATIENCE)
         self._in_order = Batcher(self._publish_in_order, most=50, abreast=1)
         self._plans: OrderedDict[int, tuple[int, list[_Target]]] = OrderedDict()
 
@@ -122,8 +123,10 @@ class Publisher:
     async def _publish(self, publications: Sequence[Publication]) -> list[Accepted]:
         signer = await signing.signer(self._database, self._sealer)
         async with self._database.unit() as db:
-            for topic, some in _by_topic(publications):
-                fan = _FanOut(db, topic, some[0].ctx, await self._plan(db, topic), signer)
+            topics = _by_topic(publications)
+            for topic, some in topics:
+                plan = await self._plan(db, topic)
+                fan = _FanOut(db, topic, some[0].ctx, plan, signer, alone=len(topics) == 1)
                 await fan.out([publication.message for publication in some])
         return [Accepted(publication.message.id) for publication in publications]
 
@@ -181,8 +184,11 @@ async def _without_repeats(
 class _FanOut:
     """The handing out of one topic's messages, in one unit of work."""
 
-    def __init__(self, db: Unit, topic: Topic, ctx: Context, plan: list[_Target], signer: signing.Signer) -> None:
+    def __init__(
+        self, db: Unit, topic: Topic, ctx: Context, plan: list[_Target], signer: signing.Signer, *, alone: bool = False
+    ) -> None:
         self._topic = topic
+        self._alone = alone
         self._plan = plan
         self._signer = signer
         self._endpoint = ctx.endpoint
@@ -206,7 +212,7 @@ class _FanOut:
                     sequence = sequences[place] if sequences else None
                     others.append((one, message, self._envelope(message, one.protocol, sequence, envelopes)))
         if letters:
-            refused = await self._ctx.ask("sqs", "Deliver", {"Letters": letters})
+            refused = await self._ctx.ask("sqs", "Deliver", {"Letters": letters, "Alone": self._alone and not others})
             await self._bury(letters, readers, refused)
         if others:
             await delivering.note(self._ctx, self._topic, others)
@@ -217,8 +223,8 @@ class _FanOut:
         if body not in made:
             fields = messages.notification(message, self._topic.arn, protocol, self._endpoint, sequence)
             if sequence is None:
-                text, version = messages.signed_text(fields), self._topic.signature_version
-                fields = self._signer.sign(fields, text, version, self._endpoint)
+                fields["SignatureVersion"] = self._topic.signature_version
+                fields = self._signer.prepare(fields, self._endpoint)
             made[body] = messages.envelope(fields)
         return made[body]
 
@@ -232,6 +238,7 @@ class _FanOut:
             "TraceHeader": message.trace,
             "GroupId": message.group_id,
             "DeduplicationId": deduplication_id(message) if self._topic.fifo else None,
+            "Finisher": None if raw or sequence is not None else "sns",
             "To": [(one.endpoint, "" if raw else one.arn) for one in to],
         }
 

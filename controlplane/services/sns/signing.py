@@ -7,21 +7,27 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.x509.oid import NameOID
 
 from controlplane.core.context import Unit
+from controlplane.services.sns.messages import UNSIGNED, signed_text
 from controlplane.state.database import Database
 from controlplane.state.sealing import Sealer
 
 _NAME = "notifications"
 _PURPOSE = "sns-signing-key"
 _YEARS = 20
+_MOST_MADE = 4096
 _READ = "SELECT sealed_key, certificate FROM sns_signing_keys WHERE name = $1"
 _INSERT = """
 INSERT INTO sns_signing_keys (name, sealed_key, certificate) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
@@ -34,18 +40,34 @@ class Signer:
 
     def __init__(self, key: rsa.RSAPrivateKey, certificate: str) -> None:
         self._key = key
+        self._made: OrderedDict[tuple[str, bytes], str] = OrderedDict()
         self.certificate = certificate
         self.file = f"SimpleNotificationService-{hashlib.sha256(certificate.encode()).hexdigest()[:32]}.pem"
 
-    def sign(self, fields: dict[str, Any], text: str, version: str, endpoint: str) -> dict[str, Any]:
-        """The fields of an envelope with the signature of its text."""
-        signature = self._key.sign(text.encode(), padding.PKCS1v15(), _HASHES[version])
-        return {
-            **fields,
-            "SignatureVersion": version,
-            "Signature": base64.b64encode(signature).decode(),
-            "SigningCertURL": f"{endpoint}/_celaje/sns/{self.file}",
-        }
+    def sign(self, fields: Mapping[str, Any], endpoint: str) -> dict[str, Any]:
+        """The fields of an envelope, which name the version, with their signature."""
+        return {**self.prepare(fields, endpoint), "Signature": self._signature(fields)}
+
+    def prepare(self, fields: Mapping[str, Any], endpoint: str) -> dict[str, Any]:
+        """The same with UNSIGNED for the signature: it costs more than all else, and is made at delivery."""
+        return {**fields, "Signature": UNSIGNED, "SigningCertURL": f"{endpoint}/_celaje/sns/{self.file}"}
+
+    def finish(self, envelope: str) -> str:
+        """The text of an envelope with its signature."""
+        before, unsigned, after = envelope.partition(UNSIGNED)
+        return before + self._signature(orjson.loads(before + after)) + after if unsigned else envelope
+
+    def _signature(self, fields: Mapping[str, Any]) -> str:
+        """Always the same for the same text, so that copies of a message need one only."""
+        text, version = signed_text(fields).encode(), fields["SignatureVersion"]
+        digest = hashlib.new(_HASHES[version].name, text, usedforsecurity=False).digest()
+        made = self._made.get((version, digest))
+        if made is None:
+            signature = self._key.sign(digest, padding.PKCS1v15(), Prehashed(_HASHES[version]))
+            if len(self._made) >= _MOST_MADE:
+                self._made.popitem(last=False)
+            made = self._made[version, digest] = base64.b64encode(signature).decode()
+        return made
 
 
 _signers: dict[int, Signer] = {}

@@ -18,16 +18,19 @@ _PURPOSE = "sqs-message"
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Of one message. Attributes are as the API has them, binary values as bytes."""
+    """Of one message. Attributes are as the API has them, binary values as bytes. `finisher` is the service that the
+    body is given to when it is delivered, for what is costly to make and not always read (SNS's signatures)."""
 
     body: str
     attributes: Mapping[str, Any]
     trace: str | None = None
+    finisher: str | None = None
 
 
 def pack(content: Content, message_id: str, *, sealer: Sealer | None = None, key: bytes | None = None) -> bytes:
     """Under a data key where one is given, else sealed by the cloud where a sealer is, else plain."""
-    plain = orjson.dumps([content.body, _portable(content.attributes), content.trace])
+    fields = [content.body, _portable(content.attributes), content.trace]
+    plain = orjson.dumps([*fields, content.finisher] if content.finisher else fields)
     if key is not None:
         nonce = AESGCM.generate_key(128)[:12]
         return _WITH_KEY + nonce + AESGCM(key).encrypt(nonce, plain, message_id.encode())
@@ -59,8 +62,8 @@ def unpack(blob: bytes, message_id: str, sealer: Sealer, key: bytes | None = Non
         rest = AESGCM(key).decrypt(rest[:12], rest[12:], message_id.encode())
     elif kind == _SEALED:
         rest = sealer.open(_PURPOSE, rest, message_id)
-    body, attributes, trace = orjson.loads(rest)
-    return Content(body, _native(attributes), trace)
+    body, attributes, *more = orjson.loads(rest)
+    return Content(body, _native(attributes), *more)
 
 
 def _portable(attributes: Mapping[str, Any]) -> dict[str, list[str]]:

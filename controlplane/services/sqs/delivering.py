@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from controlplane.core.context import Context
@@ -13,6 +14,8 @@ from controlplane.services.sqs.queues import Queue
 async def delivered(ctx: Context, queue: Queue, row: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     """A message with those attributes that the receiver asked for."""
     content = await _content(ctx, queue, row)
+    if content.finisher is not None:
+        content = replace(content, body=await ctx.ask(content.finisher, "Finish", {"Text": content.body}))
     message: dict[str, Any] = {
         "MessageId": str(row["message_id"]),
         "ReceiptHandle": receipts.handle(queue.id, row["id"], row["receipt"]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -56,8 +56,9 @@ async def deliver(ctx: Context, request: Mapping[str, Any]) -> list[dict[str, Aw
     """Put letters into queues, if the queues let the caller (`sqs:SendMessage`), as part of the caller's transaction.
 
     A letter: `Id` (UUID), `Body` (in which GAP stands for what is the copy's own), `Attributes`, `TraceHeader`,
-    `GroupId`, `DeduplicationId` and `To`: pairs of queue ARN and the copy's own text. Answers for each letter the
-    queues that did not take it, with the reason.
+    `GroupId`, `DeduplicationId`, `Finisher` (the service whose offer `Finish` makes of `Text` what a receiver reads)
+    and `To`: pairs of queue ARN and the copy's own text. `Alone` says that this is all that the transaction writes.
+    Answers for each letter the queues that did not take it, with the reason.
     """
     letters: Sequence[Mapping[str, Any]] = request["Letters"]
     refused: list[dict[str, AwsError]] = [{} for _ in letters]
@@ -85,7 +86,8 @@ async def _attempt(
                 await _add(ctx, batch, queue, letter, own)
             except AwsError as error:
                 no[arn] = error
-    stale = await _write(ctx, batch)
+    run = ctx.db.alone if ctx.request.get("Alone") else ctx.db.fetch
+    stale = await _write(ctx, batch, run)
     for arn in {arn for arn, _ in stale}:
         _known.pop(arn, None)
     return [
@@ -101,7 +103,7 @@ async def _add(ctx: Context, batch: _Batch, queue: Queue, letter: Mapping[str, A
     if not queue.fifo and not queue.own.get("KmsMasterKeyId"):
         id = UUID(letter["Id"])
         if id not in batch.shared:
-            content = Content(body, letter["Attributes"], letter.get("TraceHeader"))
+            content = Content(body, letter["Attributes"], letter.get("TraceHeader"), letter.get("Finisher"))
             batch.shared[id] = contents.pack(content, str(id), sealer=ctx.engine("sealing"))
         batch.copies.append((queue, id, own, group if deduplication is None else None))
         return
@@ -109,19 +111,20 @@ async def _add(ctx: Context, batch: _Batch, queue: Queue, letter: Mapping[str, A
         raise MissingParameter("MessageGroupId")
     if queue.fifo and not deduplication and not queue.is_set("ContentBasedDeduplication"):
         raise InvalidParameterValue("The queue should have ContentBasedDeduplication enabled.")
-    content = Content(body.replace(GAP, own, 1), letter["Attributes"], letter.get("TraceHeader"))
+    whole = body.replace(GAP, own, 1)
+    content = Content(whole, letter["Attributes"], letter.get("TraceHeader"), letter.get("Finisher"))
     ids = {"MessageGroupId": group, "MessageDeduplicationId": deduplication} if queue.fifo else {}
     message = await sending.outgoing(ctx, queue, ids, content)
     (batch.in_order if queue.fifo else batch.own).append(message)
 
 
-async def _write(ctx: Context, batch: _Batch) -> set[tuple[str, UUID]]:
+async def _write(ctx: Context, batch: _Batch, run: Callable[..., Awaitable[list[Any]]]) -> set[tuple[str, UUID]]:
     """Insert all; answers the copies whose queues are no longer as they were."""
     moment, room = now(), sending.room_of(ctx)
     missing: set[tuple[str, UUID]] = set()
     if batch.copies:
         queues = [queue for queue, *_ in batch.copies]
-        rows = await ctx.db.fetch(
+        rows = await run(
             _INSERT,
             list(batch.shared),
             list(batch.shared.values()),
