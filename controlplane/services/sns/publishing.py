@@ -108,6 +108,10 @@ class Publisher:
             return await self._standard.submit(publication)
         return Accepted(publication.message.id)
 
+    async def learn(self, db: Unit, topic: Topic) -> None:
+        """Read a topic's subscriptions, unless they are known."""
+        await self._plan(db, topic)
+
     async def _plan(self, db: Unit, topic: Topic) -> list[_Target]:
         """The topic's subscriptions as of the topic's version."""
         kept = self._plans.get(topic.id)
@@ -281,4 +285,6 @@ def publisher_of(ctx: Context) -> Publisher:
 async def publish_all(ctx: Context, publications: Sequence[Publication]) -> list[Accepted | BaseException]:
     """Publish side by side; FIFO topics keep the order given."""
     publisher = publisher_of(ctx)
+    for topic in {one.topic.id: one.topic for one in publications}.values():
+        await publisher.learn(ctx.db, topic)  # what follows runs side by side, which a unit of work must not
     return await asyncio.gather(*(publisher.publish(one) for one in publications), return_exceptions=True)

@@ -126,7 +126,7 @@ class Mailroom:
         self._sending = Batcher(self._insert, abreast=1, patience=_PATIENCE)
         self._sending_in_order = Batcher(self._insert_in_order, abreast=1)
         self._taking = Batcher(self._take)
-        self._deleting = Batcher(self._delete)
+        self._deleting = Batcher(self._delete, abreast=1, patience=_PATIENCE)
 
     async def send(self, message: Outgoing) -> None:
         """Put a message into a standard queue."""
