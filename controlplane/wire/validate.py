@@ -12,7 +12,7 @@ from controlplane.wire.patterns import compiled
 from controlplane.wire.protocols.query_input import ec2_name
 from controlplane.wire.route import Route
 from controlplane.wire.service import Operation, Service
-from controlplane.wire.wording import Rule, Violation
+from controlplane.wire.wording import MapKey, Rule, Violation
 
 Path = tuple[str, ...]
 Found = list[Violation]
@@ -153,7 +153,7 @@ class Validator(ShapeCompiler):
             if each is not None and len(found) < _MOST:
                 for key, item in value.items():
                     if item is not None:
-                        each(item, (*path, key), found)
+                        each(item, (*path, MapKey(key)), found)
 
         return check_map
 

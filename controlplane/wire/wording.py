@@ -39,6 +39,12 @@ class Rule(Enum):
     UNION = "union"
 
 
+class MapKey(str):
+    """A key of a map in a path, which is told as it is."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """One broken constraint: the path of member names and list positions, the value, and what it must satisfy."""
@@ -176,8 +182,11 @@ def _coral(violation: Violation) -> str:
 
 
 def _path(path: Sequence[str]) -> str:
-    """Coral's spelling: lower camel case, positions from 1, `member` after each of them."""
-    return ".".join(f"{part}.member" if part.isdigit() else short(part[:1].lower() + part[1:]) for part in path)
+    """Coral's spelling: lower camel case, positions from 1, `member` after each of them and after keys of maps."""
+    return ".".join(
+        f"{short(part)}.member" if part.isdigit() or isinstance(part, MapKey) else short(part[:1].lower() + part[1:])
+        for part in path
+    )
 
 
 def render(value: Any) -> str:

@@ -87,7 +87,7 @@ def _object(name: str, value: str) -> dict[str, Any]:
 
 
 def check_subscription(
-    given: Mapping[str, str], kept: Mapping[str, str], *, protocol: str, fifo: bool, creating: bool
+    given: Mapping[str, str], kept: Mapping[str, str], *, protocol: str, endpoint: str, creating: bool
 ) -> dict[str, str]:
     """All attributes of a subscription once some are set; empty ones are taken off. Raises InvalidParameter."""
     prefix = "Attributes Reason: " if creating else ""
@@ -95,12 +95,12 @@ def check_subscription(
     for name, value in given.items():
         if name not in _OF_SUBSCRIPTIONS:
             raise InvalidParameter(f"{prefix}AttributeName" if not creating else f"Attributes Reason: {name}")
-        after[name] = _check_one(name, value, prefix, protocol, fifo=fifo)
+        after[name] = _check_one(name, value, prefix, protocol, endpoint)
     _check_filter(after, prefix, given)
     return {name: value for name, value in after.items() if value != ""}
 
 
-def _check_one(name: str, value: str, prefix: str, protocol: str, *, fifo: bool) -> str:
+def _check_one(name: str, value: str, prefix: str, protocol: str, endpoint: str) -> str:
     if name == "RawMessageDelivery":
         if value.lower() not in ("true", "false"):
             raise InvalidParameter(f"{prefix}{name}: Invalid value [{value}]. Must be true or false.")
@@ -112,13 +112,13 @@ def _check_one(name: str, value: str, prefix: str, protocol: str, *, fifo: bool)
             f"{prefix}FilterPolicyScope: Invalid value [{value}]. Please use either MessageBody or MessageAttributes"
         )
     if name == "RedrivePolicy" and value:
-        _check_redrive(value, prefix, protocol, fifo=fifo)
+        _check_redrive(value, prefix, fifo=protocol == "sqs" and endpoint.endswith(".fifo"))
     if name == "DeliveryPolicy" and value:
         delivery_policies.check_subscription(value, prefix)
     return value
 
 
-def _check_redrive(value: str, prefix: str, protocol: str, *, fifo: bool) -> None:
+def _check_redrive(value: str, prefix: str, *, fifo: bool) -> None:
     try:
         policy = orjson.loads(value)
     except orjson.JSONDecodeError as error:
@@ -130,7 +130,7 @@ def _check_redrive(value: str, prefix: str, protocol: str, *, fifo: bool) -> Non
         raise InvalidParameter(f"{prefix}RedrivePolicy: deadLetterTargetArn is an invalid arn") from error
     if arn.service != "sqs":
         raise InvalidParameter(f"{prefix}RedrivePolicy: deadLetterTargetArn is an invalid arn")
-    if fifo and not arn.resource.endswith(".fifo") and protocol == "sqs":
+    if fifo and not arn.resource.endswith(".fifo"):
         raise InvalidParameter(
             f"{prefix}RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."
         )

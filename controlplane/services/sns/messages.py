@@ -127,8 +127,8 @@ def _check_name(name: str) -> None:
 
 
 def _check_value(name: str, type: str, value: Mapping[str, Any]) -> None:
-    kind = type.partition(".")[0]
-    if kind not in _TYPES:
+    kind, dot, label = type.partition(".")
+    if kind not in _TYPES or (dot and not label):
         raise ParameterValueInvalid(
             f"The message attribute '{name}' has an invalid message attribute type, the set of supported type prefixes "
             "is Binary, Number, and String."

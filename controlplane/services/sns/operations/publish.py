@@ -45,6 +45,8 @@ async def publish(ctx: Context, request: PublishInputTypeDef) -> dict[str, Any]:
     targets = [name for name in ("TopicArn", "TargetArn", "PhoneNumber") if request.get(name)]
     if len(targets) > 1:
         raise InvalidParameter("Only one of TopicArn, TargetArn and PhoneNumber may be given")
+    if request.get("TopicArn") == "":
+        raise InvalidParameter("TopicArn Reason: An ARN must have at least 6 elements, not 1")
     if not targets:
         raise InvalidParameter("TopicArn or TargetArn Reason: no value for required parameter")
     if "PhoneNumber" in targets:

@@ -13,6 +13,7 @@ from controlplane.core.principal import ANONYMOUS
 from controlplane.services.sns import delivering, delivery_policies, queries
 from controlplane.services.sns.attributes import check_subscription
 from controlplane.services.sns.errors import AuthorizationError, InvalidParameter, NotFound
+from controlplane.services.sns.filters import ATTRIBUTES
 from controlplane.services.sns.subscriptions import (
     CONFIRMED_BY_TOKEN,
     Subscription,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     )
 
 _PAGE = 100
+_DEFAULTS = {"RawMessageDelivery": "false", "FilterPolicyScope": ATTRIBUTES}
 _PENDING = "PendingConfirmation"
 _TOPIC_OF = "SELECT * FROM sns_topics WHERE id = $1"
 
@@ -50,7 +52,7 @@ async def subscribe(ctx: Context, request: SubscribeInputTypeDef) -> dict[str, A
     protocol, endpoint = request["Protocol"], request.get("Endpoint") or ""
     await check_endpoint(ctx, topic, protocol, endpoint)
     given = request.get("Attributes") or {}
-    attributes = check_subscription(given, {}, protocol=protocol, fifo=topic.fifo, creating=True)
+    attributes = check_subscription(given, {}, protocol=protocol, endpoint=endpoint, creating=True)
     row = await queries.subscription_to(ctx.db, topic.id, protocol, endpoint)
     if row is not None:
         return _told(await _again(ctx, topic, of_row(row), given, attributes), request)
@@ -87,7 +89,7 @@ async def _again(
 ) -> Subscription:
     """The same subscription once more: it is answered, and asked for once more if it still waits."""
     for name in given:
-        if there.own.get(name, "false" if name == "RawMessageDelivery" else "") != attributes.get(name, ""):
+        if there.own.get(name, _DEFAULTS.get(name, "")) != attributes.get(name, ""):
             raise InvalidParameter("Attributes Reason: Subscription already exists with different attributes")
     if not there.confirmed:
         await delivering.ask_to_confirm(ctx, topic, there)
@@ -111,7 +113,7 @@ async def confirm_subscription(ctx: Context, request: ConfirmSubscriptionInputTy
         raise InvalidParameter("Topic")
     if row is None:
         short = len(request["Token"]) < len(new_token())
-        raise InvalidParameter("Token") if short else InvalidParameter("Invalid token", bare=True)
+        raise InvalidParameter("Invalid token", bare=True) if short else InvalidParameter("Token")
     found = of_row(row)
     if not found.confirmed:
         signed = ctx.principal != ANONYMOUS
@@ -123,6 +125,8 @@ async def confirm_subscription(ctx: Context, request: ConfirmSubscriptionInputTy
 @operation("Unsubscribe", on=OrUnsigned(on_subscription))
 async def unsubscribe(ctx: Context, request: UnsubscribeInputTypeDef) -> None:
     """End a subscription; one that is gone already is no error. Raises InvalidParameter, AuthorizationError."""
+    if request["SubscriptionArn"].count(":") == 5:
+        raise InvalidParameter("SubscriptionId")
     check_arn(request["SubscriptionArn"])
     unsigned = ctx.principal == ANONYMOUS
     topic_arn, _, id = request["SubscriptionArn"].rpartition(":")
@@ -158,6 +162,8 @@ async def get_subscription_attributes(ctx: Context, request: GetSubscriptionAttr
         "TopicArn": found.topic_arn,
         **found.own,
     }
+    if "FilterPolicy" not in told:
+        told.pop("FilterPolicyScope", None)
     if found.protocol in ("http", "https") and row is not None:
         topic = row["attributes"]
         if (policy := delivery_policies.shown(found.own)) is not None:
@@ -178,8 +184,7 @@ async def set_subscription_attributes(ctx: Context, request: SetSubscriptionAttr
         raise NotFound("Subscription")
     found = of_row(row)
     given = {request["AttributeName"]: request.get("AttributeValue") or ""}
-    fifo = found.topic_arn.endswith(".fifo")
-    kept = check_subscription(given, found.own, protocol=found.protocol, fifo=fifo, creating=False)
+    kept = check_subscription(given, found.own, protocol=found.protocol, endpoint=found.endpoint, creating=False)
     if "FilterPolicy" not in kept and given.get("FilterPolicy") == "":
         kept.pop("FilterPolicyScope", None)
     await queries.set_subscription(ctx.db, found.id, found.topic_id, kept)

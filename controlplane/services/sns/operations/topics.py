@@ -75,7 +75,7 @@ def _require_same(topic: Topic, attributes: dict[str, str], tags: dict[str, str]
     for name, value in attributes.items():
         if topic.own.get(name, "") != value:
             raise InvalidParameter("Attributes Reason: Topic already exists with different attributes")
-    if tags is not None and tags != topic.tags:
+    if tags is not None and not tags.items() <= topic.tags.items():
         raise InvalidParameter("Tags Reason: Topic already exists with different tags")
 
 

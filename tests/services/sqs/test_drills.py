@@ -1,0 +1,62 @@
+"""Gateways and Postgres are killed while messages are on their way: what was acknowledged is there, in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cloud import Cloud
+from tests.services.sqs.fifo_model import Delivery, Drill, Seen, killer
+
+
+@pytest.fixture(scope="module")
+def maltreated() -> Iterator[Cloud]:
+    with tempfile.TemporaryDirectory(prefix="celaje-drill-") as folder:
+        cloud = Cloud(Path(folder), agent=False)
+        try:
+            cloud.start()
+            yield cloud
+        finally:
+            cloud.stop()
+
+
+def test_a_fifo_queue_is_as_its_model_whoever_is_killed(maltreated: Cloud) -> None:
+    drill = Drill(maltreated.new_account())
+    seen = drill.run(12, killer(maltreated, 2.5))
+    assert drill.seen.problems == []
+    assert seen["accepted"] > 50 and seen["groups"] > 10, seen
+
+
+def test_the_model_tells_what_is_wrong() -> None:
+    def judged(*deliveries: Delivery, deleted: dict[tuple[str, int], float]) -> list[str]:
+        seen = Seen({("g", 0): "a", ("g", 1): "b"}, list(deliveries), deleted, deleted)
+        seen.judge()
+        return seen.problems
+
+    one, two = Delivery(("g", 0), "a", 1, 2, ()), Delivery(("g", 1), "b", 3, 4, ())
+    assert judged(one, two, deleted={("g", 0): 2.5}) == []
+    assert judged(one, two, deleted={}) == ["('g', 1) came before 0 was deleted"]
+    assert judged(one, deleted={}) == ["('g', 1) was lost"]
+    again = Delivery(("g", 0), "a", 2, 3, ())
+    assert judged(one, again, two, deleted={("g", 0): 3.5}) == ["('g', 0) came again after 2.00 s"]
+
+
+def test_what_was_acknowledged_survives_the_end_of_everything(maltreated: Cloud) -> None:
+    account = maltreated.new_account()
+    sqs = account.client("sqs")
+    url = sqs.create_queue(QueueName=f"q-{uuid.uuid4().hex[:8]}")["QueueUrl"]
+    sent = {sqs.send_message(QueueUrl=url, MessageBody=str(n))["MessageId"] for n in range(20)}
+    for process in maltreated.processes():
+        if process["pid"] and process["state"] == "ready":
+            os.kill(process["pid"], signal.SIGKILL)
+    maltreated.wait_until(lambda: all(p["state"] in ("ready", "done") for p in maltreated.processes()), 60)
+    found: set[str] = set()
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
+        found |= {message["MessageId"] for message in messages}
+    assert found == sent
