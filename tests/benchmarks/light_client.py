@@ -59,9 +59,7 @@ class LightClient:
         scope = f"{stamp[:8]}/us-east-1/{self._service}/aws4_request"
         text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         if stamp[:8] not in self._keys:
-            self._keys[stamp[:8]] = signing_key(
-                self._account.secret_access_key, stamp[:8], "us-east-1", self._service
-            )
+            self._keys[stamp[:8]] = signing_key(self._account.secret_access_key, stamp[:8], "us-east-1", self._service)
         signature = hmac.digest(self._keys[stamp[:8]], text.encode(), "sha256").hex()
         authorization = (
             f"AWS4-HMAC-SHA256 Credential={self._account.access_key_id}/{scope}, SignedHeaders={_SIGNED}, "

@@ -67,7 +67,11 @@ SELECT e.*, a.platform, a.name AS application FROM sns_platform_endpoints e
 JOIN sns_platform_applications a ON a.id = e.application_id
 WHERE e.application_id = $1 AND ($2::uuid IS NULL OR e.id > $2) ORDER BY e.id LIMIT $3
 """
-_SET_DEVICE = "UPDATE sns_platform_endpoints SET attributes = $2, token = $3 WHERE id = $1"
+_SET_DEVICE = """
+UPDATE sns_platform_endpoints e SET attributes = $2, token = $3 WHERE id = $1 AND NOT EXISTS (
+  SELECT FROM sns_platform_endpoints o WHERE o.application_id = e.application_id AND o.token = $3 AND o.id <> e.id)
+RETURNING true
+"""
 _DELETE_DEVICE = "DELETE FROM sns_platform_endpoints WHERE id = $1"
 
 
@@ -138,7 +142,10 @@ async def set_platform_application_attributes(
 @operation("ListPlatformApplications", on=ANY)
 async def list_platform_applications(ctx: Context, request: ListPlatformApplicationsInputTypeDef) -> dict[str, Any]:
     """The caller's applications, a hundred a page."""
-    after = int(_after(request.get("NextToken")) or 0)
+    token = _after(request.get("NextToken")) or "0"
+    if not token.isdigit():
+        raise InvalidParameter("NextToken Reason: Invalid token")
+    after = int(token)
     rows = await ctx.db.fetch(_APPLICATIONS, ctx.account_id, ctx.region, after, _PAGE + 1)
     told = [
         {"PlatformApplicationArn": application_arn(ctx, row["platform"], row["name"]), "Attributes": _shown(row)}
@@ -212,8 +219,9 @@ async def get_endpoint_attributes(ctx: Context, request: GetEndpointAttributesIn
 async def set_endpoint_attributes(ctx: Context, request: SetEndpointAttributesInputTypeDef) -> None:
     """Set attributes. Raises NotFound, InvalidParameter."""
     endpoint, given = the_endpoint(ctx), request["Attributes"]
-    kept = {**endpoint.own, **_checked(given)}
-    await ctx.db.execute(_SET_DEVICE, endpoint.id, kept, given.get("Token") or endpoint.token)
+    kept, token = {**endpoint.own, **_checked(given)}, given.get("Token") or endpoint.token
+    if not await ctx.db.fetchval(_SET_DEVICE, endpoint.id, kept, token):
+        raise InvalidParameter("Token Reason: Another endpoint of the application has this token.")
 
 
 @operation("DeleteEndpoint", on=on_endpoint)

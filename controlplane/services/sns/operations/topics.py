@@ -12,7 +12,7 @@ from controlplane.core.context import Context
 from controlplane.core.operation import ANY, Resource, operation
 from controlplane.core.paging import decode_token, encode_token
 from controlplane.core.tags import to_dict, to_list
-from controlplane.services.sns import delivery_policies, queries
+from controlplane.services.sns import delivery_policies, policies, queries
 from controlplane.services.sns.attributes import check_topic
 from controlplane.services.sns.errors import InvalidParameter, NotFound, ResourceNotFound, TagLimitExceeded
 from controlplane.services.sns.topics import Topic, find, of_row, on_topic, parts_of, the_topic
@@ -57,6 +57,8 @@ async def create_topic(ctx: Context, request: CreateTopicInputTypeDef) -> dict[s
     attributes = {
         key: check_topic(key, value, fifo=fifo, creating=True) for key, value in given.items() if key != "FifoTopic"
     }
+    if attributes.get("Policy"):
+        attributes["Policy"] = await policies.bound(ctx, attributes["Policy"])
     tags = _tags(request.get("Tags"))
     text = arn("sns", ctx.region, ctx.account_id, name)
     topic = await find(ctx, text)
@@ -98,7 +100,7 @@ async def get_topic_attributes(ctx: Context, request: GetTopicAttributesInputTyp
         **topic.own,
         "EffectiveDeliveryPolicy": delivery_policies.effective(topic.own),
         "Owner": topic.account_id,
-        "Policy": topic.own.get("Policy") or orjson.dumps(topic.policy).decode(),
+        "Policy": await policies.shown(ctx, topic.own.get("Policy") or orjson.dumps(topic.policy).decode()),
         "SubscriptionsConfirmed": str(counts["confirmed"]),
         "SubscriptionsDeleted": str(topic.deleted),
         "SubscriptionsPending": str(counts["pending"]),
@@ -115,6 +117,8 @@ async def set_topic_attributes(ctx: Context, request: SetTopicAttributesInputTyp
     topic = await _locked(ctx)
     name = request["AttributeName"]
     value = check_topic(name, request.get("AttributeValue") or "", fifo=topic.fifo)
+    if name == "Policy" and value:
+        value = await policies.bound(ctx, value)
     kept = {**topic.own, name: value}
     await queries.set_attributes(ctx.db, topic.id, {key: value for key, value in kept.items() if value})
 

@@ -9,7 +9,7 @@ import orjson
 
 from controlplane.core.context import Context
 from controlplane.core.operation import operation
-from controlplane.services.sqs import queries
+from controlplane.services.sqs import policies, queries
 from controlplane.services.sqs.attributes import COUNTS, READABLE, check
 from controlplane.services.sqs.errors import InvalidAttributeName, InvalidParameterValue, QueueDoesNotExist
 from controlplane.services.sqs.mailroom import now
@@ -55,7 +55,7 @@ async def get_queue_attributes(ctx: Context, request: GetQueueAttributesRequestT
     if "All" in names or names.intersection(COUNTS):
         found |= await _counts(ctx, queue)
     shown = {name: value for name, value in found.items() if "All" in names or name in names}
-    return {"Attributes": shown} if shown else {}
+    return {"Attributes": await policies.shown(ctx, shown)} if shown else {}
 
 
 async def _counts(ctx: Context, queue: Queue) -> dict[str, str]:
@@ -72,7 +72,7 @@ async def set_queue_attributes(ctx: Context, request: SetQueueAttributesRequestT
     """Set attributes; an empty value takes one off. Raises InvalidAttributeName, InvalidAttributeValue."""
     queue = await _locked(ctx)
     given = check({str(key): value for key, value in request["Attributes"].items()}, fifo=queue.fifo, creating=False)
-    kept = queue.own | given
+    kept = queue.own | await policies.bound(ctx, given)
     if given.get("KmsMasterKeyId"):
         kept.pop("SqsManagedSseEnabled", None)
     elif given.get("SqsManagedSseEnabled") == "true":

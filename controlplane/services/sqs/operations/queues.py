@@ -9,7 +9,7 @@ from controlplane.core.arn import arn
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, Resource, operation
 from controlplane.core.paging import decode_token, encode_token
-from controlplane.services.sqs import queries, sending
+from controlplane.services.sqs import policies, queries, sending
 from controlplane.services.sqs.attributes import check
 from controlplane.services.sqs.errors import (
     InvalidParameterValue,
@@ -52,7 +52,7 @@ async def create_queue(ctx: Context, request: CreateQueueRequestTypeDef) -> dict
     given = {str(key): value for key, value in (request.get("Attributes") or {}).items()}
     fifo = name.endswith(".fifo")
     _check_name(name, fifo_wanted=given.get("FifoQueue", "").lower() == "true")
-    attributes = check(given, fifo=fifo, creating=True)
+    attributes = await policies.bound(ctx, check(given, fifo=fifo, creating=True))
     existing = await find(ctx, ctx.account_id, name)
     if existing is None:
         if await queries.deleted_recently(ctx, name):
