@@ -79,6 +79,8 @@ class _Target:
 
     subscription: Subscription
     filter: Filter | None
+    to: tuple[str, str] | None
+    """For a queue: its ARN, and what its copy has of its own."""
 
     def wants(self, message: Message) -> bool:
         return self.filter is None or self.filter.wants(message.body(self.subscription.protocol), message.attributes)
@@ -149,7 +151,9 @@ class Publisher:
 def _target(subscription: Subscription) -> _Target:
     text = subscription.own.get("FilterPolicy")
     scope = subscription.own.get("FilterPolicyScope", filters.ATTRIBUTES)
-    return _Target(subscription, filters.compiled(text, scope) if text else None)
+    to = (subscription.endpoint, "" if subscription.raw else subscription.arn)
+    queue = subscription.protocol == "sqs"
+    return _Target(subscription, filters.compiled(text, scope) if text else None, to if queue else None)
 
 
 def _by_topic(publications: Sequence[Publication]) -> list[tuple[Topic, list[Publication]]]:
@@ -201,23 +205,23 @@ class _FanOut:
     async def out(self, published: Sequence[Message], sequences: Sequence[str | None] = ()) -> None:
         """Put messages into queues, and note those for other endpoints."""
         letters: list[dict[str, Any]] = []
-        readers: list[dict[str, Subscription]] = []
         others: list[tuple[Subscription, Message, str]] = []
         for place, message in enumerate(published):
-            wanted = [target.subscription for target in self._plan if target.wants(message)]
+            wanted = [target for target in self._plan if target.filter is None or target.wants(message)]
+            sequence = sequences[place] if sequences else None
             envelopes: dict[str, str] = {}
             for raw in (False, True):
-                to = [one for one in wanted if one.protocol == "sqs" and one.raw is raw]
+                to = [target.to for target in wanted if target.to is not None and (target.to[1] == "") is raw]
                 if to:
-                    letters.append(self._letter(message, raw, to, sequences[place] if sequences else None, envelopes))
-                    readers.append({one.endpoint: one for one in to})
-            for one in wanted:
-                if one.protocol != "sqs":
-                    sequence = sequences[place] if sequences else None
+                    letters.append(self._letter(message, raw, to, sequence, envelopes))
+            for target in wanted:
+                if target.to is None:
+                    one = target.subscription
                     others.append((one, message, self._envelope(message, one.protocol, sequence, envelopes)))
         if letters:
             refused = await self._ctx.ask("sqs", "Deliver", {"Letters": letters, "Alone": self._alone and not others})
-            await self._bury(letters, readers, refused)
+            if any(refused):
+                await self._bury(letters, refused)
         if others:
             await delivering.note(self._ctx, self._topic, others)
 
@@ -233,7 +237,7 @@ class _FanOut:
         return made[body]
 
     def _letter(
-        self, message: Message, raw: bool, to: Sequence[Subscription], sequence: str | None, made: dict[str, str]
+        self, message: Message, raw: bool, to: Sequence[tuple[str, str]], sequence: str | None, made: dict[str, str]
     ) -> dict[str, Any]:
         return {
             "Id": str(uuid4()),
@@ -243,23 +247,19 @@ class _FanOut:
             "GroupId": message.group_id,
             "DeduplicationId": deduplication_id(message) if self._topic.fifo else None,
             "Finisher": None if raw or sequence is not None else "sns",
-            "To": [(one.endpoint, "" if raw else one.arn) for one in to],
+            "To": to,
         }
 
-    async def _bury(
-        self,
-        letters: Sequence[Mapping[str, Any]],
-        readers: Sequence[Mapping[str, Subscription]],
-        refused: Sequence[Mapping[str, AwsError]],
-    ) -> None:
+    async def _bury(self, letters: Sequence[Mapping[str, Any]], refused: Sequence[Mapping[str, AwsError]]) -> None:
         """Put what queues refused into the dead-letter queues of their subscriptions, where they have one."""
+        readers = {target.to[0]: target.subscription for target in self._plan if target.to is not None}
         dead = []
-        for letter, of, no in zip(letters, readers, refused, strict=True):
+        for letter, no in zip(letters, refused, strict=True):
+            own = dict(letter["To"])
             for arn in no:
-                target = dead_letters_of(of[arn])
+                target = dead_letters_of(readers[arn])
                 if target is not None:
-                    own = "" if of[arn].raw else of[arn].arn
-                    dead.append({**letter, "Id": str(uuid4()), "To": [(target, own)]})
+                    dead.append({**letter, "Id": str(uuid4()), "To": [(target, own[arn])]})
         if dead:
             await self._ctx.ask("sqs", "Deliver", {"Letters": dead})
 

@@ -7,7 +7,7 @@ statement and a thousand small rows. A queue with a KMS key, and a FIFO queue, g
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,18 +22,19 @@ from controlplane.services.sqs.errors import InvalidParameterValue, MissingParam
 from controlplane.services.sqs.mailroom import Outgoing, insert_all, now
 from controlplane.services.sqs.queues import Queue, of_row
 
-_KNOWN_SECONDS = 1.0
-_ALLOWED_SECONDS = 5.0
+_KNOWN_SECONDS = 10.0
+_ALLOWED_SECONDS = 10.0
 _MOST = 65536
 _INSERT = """
-WITH kept AS (INSERT INTO sqs_shared_contents (id, content) SELECT * FROM unnest($1::uuid[], $2::bytea[]))
-INSERT INTO sqs_messages (queue_id, message_id, content, shared_id, sender_id, sent_at, visible_at, expires_at,
+WITH kept AS (INSERT INTO sqs_shared_contents (id, content) SELECT * FROM unnest($1::uuid[], $2::bytea[])),
+put AS (INSERT INTO sqs_messages (queue_id, message_id, content, shared_id, sender_id, sent_at, visible_at, expires_at,
   group_id)
 SELECT n.queue_id, gen_random_uuid(), n.content, n.shared_id, $3, $4, $4 + n.delay, $4 + n.retention, n.group_id
 FROM unnest($5::bigint[], $6::timestamptz[], $7::bytea[], $8::uuid[], $9::bigint[], $10::bigint[], $11::text[])
   AS n (queue_id, version, content, shared_id, delay, retention, group_id)
 JOIN sqs_queues q ON q.id = n.queue_id AND q.modified_at = n.version
-RETURNING queue_id, shared_id
+RETURNING queue_id, shared_id)
+SELECT count(*) AS number, array_agg(queue_id) AS queues, array_agg(shared_id) AS letters FROM put
 """
 
 
@@ -76,13 +77,15 @@ async def _attempt(
     """Deliver what can be; answers what must be tried again because its queue has just changed."""
     queues = await _find(ctx, {arn for pairs in to for arn, _ in pairs})
     batch = _Batch()
+    known = _Decisions(ctx)
     for letter, pairs, no in zip(letters, to, refused, strict=True):
         for arn, own in pairs:
             queue = queues.get(arn)
             try:
                 if queue is None:
                     raise QueueDoesNotExist
-                await _require(ctx, queue)
+                if not known.allow(queue):
+                    await known.ask(queue)
                 await _add(ctx, batch, queue, letter, own)
             except AwsError as error:
                 no[arn] = error
@@ -138,9 +141,9 @@ async def _write(ctx: Context, batch: _Batch, run: Callable[..., Awaitable[list[
             [queue.retention for queue in queues],
             [group for *_, group in batch.copies],
         )
-        if len(rows) < len(batch.copies):
-            taken = Counter((row["queue_id"], row["shared_id"]) for row in rows)
-            missing = {(queue.arn, id) for queue, id, *_ in batch.copies if not taken[queue.id, id]}
+        if rows[0]["number"] < len(batch.copies):
+            taken = set(zip(rows[0]["queues"] or (), rows[0]["letters"] or (), strict=True))
+            missing = {(queue.arn, id) for queue, id, *_ in batch.copies if (queue.id, id) not in taken}
     if batch.own:
         await insert_all(ctx.db.fetch, batch.own)
     if batch.in_order:
@@ -151,7 +154,7 @@ async def _write(ctx: Context, batch: _Batch, run: Callable[..., Awaitable[list[
 
 
 async def _find(ctx: Context, arns: set[str]) -> dict[str, Queue]:
-    """Queues by ARN; as they were a second ago at worst, which the write notices."""
+    """Queues by ARN; as they were some seconds ago at worst, which the write notices."""
     moment = time.monotonic()
     found = {arn: kept[1] for arn in arns if (kept := _known.get(arn)) is not None and kept[0] > moment}
     if len(found) < len(arns):
@@ -168,20 +171,33 @@ def _parts(arns: Iterable[str]) -> list[tuple[str, str, str]]:
     return [(parts[4], parts[3], parts[5]) for parts in split if len(parts) == 6 and parts[2] == "sqs"]
 
 
-async def _require(ctx: Context, queue: Queue) -> None:
-    """Ask the queue's policy, whose answer to the same question is good for a few seconds. Raises AccessDenied."""
-    name = (queue.id, queue.version, ctx.principal.arn, ctx.facts.get("aws:SourceArn"), ctx.account_id)
-    kept = _decided.get(name)
-    if kept is None or kept[0] < time.monotonic():
-        try:
-            await ctx.authorize("sqs:SendMessage", queue.resource())
-            error = None
-        except AwsError as denial:
-            error = denial
-        kept = time.monotonic() + _ALLOWED_SECONDS, error
-        _keep(_decided, name, kept)
-    if kept[1] is not None:
-        raise kept[1].with_traceback(None)  # it is raised many times
+class _Decisions:
+    """What queues' policies say to one caller; the answer to the same question is good for a few seconds."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._caller = ctx.principal.arn, ctx.facts.get("aws:SourceArn"), ctx.account_id
+        self._now = time.monotonic()
+
+    def allow(self, queue: Queue) -> bool:
+        """Whether it is known that the caller may."""
+        kept = _decided.get((queue.id, queue.version, self._caller))
+        return kept is not None and kept[1] is None and kept[0] >= self._now
+
+    async def ask(self, queue: Queue) -> None:
+        """Ask the queue's policy. Raises AccessDenied."""
+        name = queue.id, queue.version, self._caller
+        kept = _decided.get(name)
+        if kept is None or kept[0] < self._now:
+            try:
+                await self._ctx.authorize("sqs:SendMessage", queue.resource())
+                error = None
+            except AwsError as denial:
+                error = denial
+            kept = self._now + _ALLOWED_SECONDS, error
+            _keep(_decided, name, kept)
+        if kept[1] is not None:
+            raise kept[1].with_traceback(None)  # it is raised many times
 
 
 def _keep(cache: OrderedDict[Any, Any], name: Any, value: Any) -> None:
