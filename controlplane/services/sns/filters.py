@@ -54,15 +54,19 @@ class Filter:
     def wants(self, body: str, attributes: Mapping[str, Any]) -> bool:
         """Whether a message passes."""
         if self.scope == BODY:
-            try:
-                document = orjson.loads(body)
-            except orjson.JSONDecodeError:
-                return False
-            try:
-                return isinstance(document, dict) and self.tree.holds(_unfolded(document))
-            except InvalidFilter:
-                return False
+            document = _document(body)
+            return document is not None and self.tree.holds(document)
         return self.tree.holds({name: _value(attribute) for name, attribute in attributes.items()})
+
+
+@lru_cache(maxsize=8)
+def _document(body: str) -> dict[str, Any] | None:
+    """A body as policies see it, read once for all that are asked about it; None where it is no JSON object."""
+    try:
+        document = orjson.loads(body)
+        return _unfolded(document) if isinstance(document, dict) else None
+    except (orjson.JSONDecodeError, InvalidFilter):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

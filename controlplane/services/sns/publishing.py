@@ -32,6 +32,7 @@ SERVICE = "sns.amazonaws.com"
 REMEMBERED = 5 * 60 * 1000
 _PLANS = 1024
 _PATIENCE = 0.001
+_TURN_SECONDS = 0.01
 _FIRST = 10_000_000_000_000_000_000
 _LOCK = "SELECT pg_advisory_xact_lock(1397641984, id) FROM unnest($1::int[]) AS id ORDER BY id"
 _FORGET = """
@@ -207,7 +208,7 @@ class _FanOut:
         letters: list[dict[str, Any]] = []
         others: list[tuple[Subscription, Message, str]] = []
         for place, message in enumerate(published):
-            wanted = [target for target in self._plan if target.filter is None or target.wants(message)]
+            wanted = await self._wanted(message)
             sequence = sequences[place] if sequences else None
             envelopes: dict[str, str] = {}
             for raw in (False, True):
@@ -224,6 +225,18 @@ class _FanOut:
                 await self._bury(letters, refused)
         if others:
             await delivering.note(self._ctx, self._topic, others)
+
+    async def _wanted(self, message: Message) -> list[_Target]:
+        """Those whose filters let a message pass. Other requests have their turn meanwhile: a thousand filters may be
+        asked about a body of 256 KiB."""
+        wanted, since = [], time.monotonic()
+        for target in self._plan:
+            if target.filter is None or target.wants(message):
+                wanted.append(target)
+            if target.filter is not None and time.monotonic() - since > _TURN_SECONDS:
+                await asyncio.sleep(0)
+                since = time.monotonic()
+        return wanted
 
     def _envelope(self, message: Message, protocol: str, sequence: str | None, made: dict[str, str]) -> str:
         """The signed envelope of a message; one for all protocols that get the same text."""

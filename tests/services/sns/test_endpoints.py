@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 import urllib.request
 from itertools import pairwise
@@ -174,3 +175,25 @@ def test_a_user_made_anew_is_not_let_in_again(lab: Lab, account: Account) -> Non
     for bad in (nobody, '{"Statement": [{"Effect": "Allow", "Principal": {"AWS": 5}, "Action": "sns:*"}]}', "7"):
         parameters = {"TopicArn": topic, "AttributeName": "Policy", "AttributeValue": bad}
         assert code(lab.sns.set_topic_attributes, **parameters) == "InvalidParameter"
+
+
+def test_filters_over_a_large_body_hold_nobody_up(lab: Lab, account: Account) -> None:
+    topic = lab.topic()
+    policy = json.dumps({"a": {"b": [{"anything-but": [f"x{n}" for n in range(60)]}]}})
+    for _ in range(30):
+        lab.subscribed(topic, FilterPolicy=policy, FilterPolicyScope="MessageBody")
+    body = json.dumps({"a": [{"b": "x59"}] * 20_000})
+    assert len(body) < 256 * 1024
+    took: list[float] = []
+
+    def look() -> None:
+        client = account.client("sts")
+        while thread.is_alive():
+            began = time.monotonic()
+            client.get_caller_identity()
+            took.append(time.monotonic() - began)
+
+    thread = threading.Thread(target=lambda: lab.sns.publish(TopicArn=topic, Message=body))
+    thread.start()
+    look()
+    assert took and max(took) < 3, f"somebody else waited for {max(took):.1f} s"
