@@ -199,10 +199,16 @@ def _tree(policy: Mapping[str, Any], depth: int) -> _Tree:
         elif isinstance(value, list):
             if not value:
                 raise InvalidFilter("Empty arrays are not allowed")
-            names[name] = tuple(_condition(item) for item in value)
+            texts = frozenset(item for item in value if isinstance(item, str))
+            others = tuple(_condition(item) for item in value if not isinstance(item, str))
+            names[name] = (_one_of(texts), *others) if texts else others
         else:
             raise InvalidFilter(f'"{name}" must be an object or an array')
     return _Tree(names, tuple(choices))
+
+
+def _one_of(texts: frozenset[str]) -> Condition:
+    return lambda found: isinstance(found, str) and found in texts
 
 
 def _condition(item: Any) -> Condition:
@@ -260,7 +266,15 @@ def _anything_but(value: Any) -> Condition:
     unwanted = value if isinstance(value, list) else [value]
     if not unwanted or any(isinstance(item, dict | list) for item in unwanted):
         raise InvalidFilter("Value of anything-but must be an array or single string/number value.")
-    return lambda found: found is not _ABSENT and not any(_same(found, item) for item in unwanted)
+    texts = frozenset(item for item in unwanted if isinstance(item, str))
+    others = [item for item in unwanted if not isinstance(item, str)]
+
+    def another(found: Any) -> bool:
+        if isinstance(found, str):
+            return found not in texts
+        return found is not _ABSENT and not any(_same(found, item) for item in others)
+
+    return another
 
 
 def _cidr(value: Any) -> Condition:

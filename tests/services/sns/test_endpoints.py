@@ -180,9 +180,9 @@ def test_a_user_made_anew_is_not_let_in_again(lab: Lab, account: Account) -> Non
 def test_filters_over_a_large_body_hold_nobody_up(lab: Lab, account: Account) -> None:
     topic = lab.topic()
     policy = json.dumps({"a": {"b": [{"anything-but": [f"x{n}" for n in range(60)]}]}})
-    for _ in range(30):
+    for _ in range(10):
         lab.subscribed(topic, FilterPolicy=policy, FilterPolicyScope="MessageBody")
-    body = json.dumps({"a": [{"b": "x59"}] * 20_000})
+    body = json.dumps({"a": [{"b": "x59"}] * 18_000})
     assert len(body) < 256 * 1024
     took: list[float] = []
 
