@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.cloud import Cloud
 from tests.services.sqs.fifo_model import Delivery, Drill, Seen, killer
+from tests.services.sqs.test_waiting import RECEIVERS, looks, receiver
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +27,24 @@ def maltreated() -> Iterator[Cloud]:
             yield cloud
         finally:
             cloud.stop()
+
+
+def test_waiting_costs_the_database_nothing(maltreated: Cloud) -> None:
+    account = maltreated.new_account()
+    sqs = account.client("sqs")
+    url = sqs.create_queue(QueueName=f"q-{uuid.uuid4().hex[:10]}")["QueueUrl"]
+    threads = [receiver(account, url, lambda _: None, 1) for _ in range(RECEIVERS)]
+    time.sleep(5)  # all of them have looked once by then, even on a busy machine
+    began, seen = datetime.now(UTC), 0
+    for _ in range(10):
+        time.sleep(0.3)
+        seen += looks(maltreated, began)
+    assert seen == 0, f"{seen} looks at the queue while {RECEIVERS} receivers waited"
+    for n in range(RECEIVERS):
+        sqs.send_message(QueueUrl=url, MessageBody=str(n))
+    for thread in threads:
+        thread.join()
+    assert looks(maltreated, began) > 0, "so that the count is known to count"
 
 
 def test_a_fifo_queue_is_as_its_model_whoever_is_killed(maltreated: Cloud) -> None:
