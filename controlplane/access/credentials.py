@@ -92,7 +92,9 @@ class Authenticator:
         """The caller of a request with a signature of version 2, which names neither region nor service."""
         now = self._clock()
         if signature.presigned and signature.moment < now:
-            raise refusal(Dialect.S3, Refusal.EXPIRED_URL)
+            error = refusal(Dialect.S3, Refusal.EXPIRED_URL)
+            error.members = _ran_out(signature.moment, now)
+            raise error
         if not signature.presigned and abs(signature.moment - now) > SKEW:
             raise refusal(Dialect.S3, Refusal.SKEWED)
         credential = await self._named(signature.access_key_id, signature.token, Dialect.S3)
@@ -154,7 +156,13 @@ class Authenticator:
                 f"Signature expired: {signature.timestamp} is now earlier than {_basic(oldest)} "
                 f"({_basic(now)} - 15 min.)"
             )
-            raise refusal(dialect, why, message)
+            over = refusal(dialect, why, message)
+            if dialect is Dialect.S3 and signature.presigned:
+                over.members = {
+                    "X-Amz-Expires": str(signature.expires),
+                    **_ran_out(signed_at + (signature.expires or 0), now),
+                }
+            raise over
         if signed_at > now + SKEW:
             why = Refusal.EARLY_URL if signature.presigned else Refusal.SKEWED
             message = (
@@ -197,9 +205,12 @@ class Authenticator:
     ) -> None:
         payload = _payload_hash(request, signature, dialect)
         key = credential.signing_key(signature.date, signature.region, signature.service)
-        expected = sigv4.sign(key, signature, sigv4.canonical_request(request, signature, payload))
-        if not sigv4.equal(expected, signature.signature):
-            raise refusal(dialect, Refusal.MISMATCH)
+        canonical = sigv4.canonical_request(request, signature, payload)
+        if not sigv4.equal(sigv4.sign(key, signature, canonical), signature.signature):
+            error = refusal(dialect, Refusal.MISMATCH)
+            if dialect is Dialect.S3:
+                error.members = _compared(signature, canonical)
+            raise error
         if payload in _SIGNED_STREAMS:
             request.chunk_verifier = sigv4.ChunkSignatures(key, signature)
         elif request.stream is not None and _SHA256.fullmatch(payload):
@@ -213,6 +224,28 @@ def _version_2(request: HttpRequest, dialect: Dialect) -> sigv2.Signature | None
         raise refusal(dialect, Refusal.OLDER_HEADER, str(problem)) from problem
     except sigv4.SignatureProblem as problem:
         raise refusal(dialect, Refusal.UNREADABLE_OLDER, str(problem)) from problem
+
+
+def _ran_out(end: float, now: float) -> dict[str, str]:
+    """What S3 tells of a link that is over."""
+    return {
+        name: f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        for name, moment in (("Expires", end), ("ServerTime", now))
+    }
+
+
+def _compared(signature: Signature, canonical: bytes) -> dict[str, str]:
+    """What S3 tells of a signature that is wrong, for whoever looks for the difference: what the caller sent, and what
+    was to be signed of it."""
+    text = sigv4.string_to_sign(signature, canonical)
+    return {
+        "AWSAccessKeyId": signature.access_key_id,
+        "StringToSign": text,
+        "SignatureProvided": signature.signature,
+        "StringToSignBytes": text.encode("latin-1").hex(" "),
+        "CanonicalRequest": canonical.decode("latin-1"),
+        "CanonicalRequestBytes": canonical.hex(" "),
+    }
 
 
 def _payload_hash(request: HttpRequest, signature: Signature, dialect: Dialect) -> str:

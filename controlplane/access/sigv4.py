@@ -264,8 +264,12 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 
 def sign(key: bytes, signature: Signature, canonical: bytes) -> str:
     """The hexadecimal signature of a canonical request."""
-    text = f"{ALGORITHM}\n{signature.timestamp}\n{signature.scope}\n{hashlib.sha256(canonical).hexdigest()}"
-    return hmac.digest(key, text.encode("latin-1"), "sha256").hex()
+    return hmac.digest(key, string_to_sign(signature, canonical).encode("latin-1"), "sha256").hex()
+
+
+def string_to_sign(signature: Signature, canonical: bytes) -> str:
+    """The text that is signed for a canonical request."""
+    return f"{ALGORITHM}\n{signature.timestamp}\n{signature.scope}\n{hashlib.sha256(canonical).hexdigest()}"
 
 
 class ChunkSignatures:

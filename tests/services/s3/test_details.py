@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -140,3 +141,14 @@ def test_who_must_own_a_bucket_is_named_by_an_account(s3: Any, bucket: str) -> N
     code = "InvalidBucketOwnerAWSAccountID"
     assert refused(s3.get_bucket_policy, Bucket=bucket, ExpectedBucketOwner="abc") == (400, code)
     assert refused(s3.get_bucket_policy, Bucket=bucket, ExpectedBucketOwner="0" * 12) == (403, "AccessDenied")
+
+
+def test_a_wrong_signature_is_explained(account: Account, s3: Any, bucket: str) -> None:
+    wrong = replace(account, secret_access_key="wrong").client("s3")
+    with pytest.raises(ClientError) as mismatch:
+        wrong.get_object(Bucket=bucket, Key="k")
+    told = mismatch.value.response["Error"]
+    assert (told["Code"], told["AWSAccessKeyId"]) == ("SignatureDoesNotMatch", account.access_key_id)
+    assert told["StringToSign"].startswith("AWS4-HMAC-SHA256\n")
+    assert bytes.fromhex(told["CanonicalRequestBytes"]).decode() == told["CanonicalRequest"]
+    assert "wrong" not in told["CanonicalRequest"]
