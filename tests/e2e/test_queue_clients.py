@@ -44,6 +44,7 @@ def test_a_celery_application(account: Account, tmp_path: Path) -> None:
     key, secret = quote(account.access_key_id, safe=""), quote(account.secret_access_key, safe="")
     environment = {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         "HOME": str(tmp_path),
         "BROKER": f"sqs://{key}:{secret}@{account.endpoint.removeprefix('http://')}//",
     }

@@ -212,10 +212,12 @@ class Mailroom:
         return accepted
 
     async def _take(self, takes: Sequence[Take]) -> list[list[Any]]:
-        """Takes of one kind share a statement; the first in line is served first."""
+        """Takes of one kind share a statement; the first in line is served first. From a FIFO queue each takes alone:
+        what is taken together belongs to one receiver, or a group would be torn between two."""
         alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
         for place, take in enumerate(takes):
-            alike[take.queue_id, take.hidden, take.most, take.dead_letters].append(place)
+            alone = place if take.fifo else None
+            alike[take.queue_id, take.hidden, take.most, take.dead_letters, alone].append(place)
         found: list[list[Any]] = [[] for _ in takes]
         for places in alike.values():
             wanted = min(_MOST_TAKEN, sum(takes[place].wanted for place in places))

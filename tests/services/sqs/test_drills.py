@@ -73,10 +73,15 @@ def test_what_was_acknowledged_survives_the_end_of_everything(maltreated: Cloud)
     sqs = account.client("sqs")
     url = sqs.create_queue(QueueName=f"q-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     sent = {sqs.send_message(QueueUrl=url, MessageBody=str(n))["MessageId"] for n in range(20)}
-    for process in maltreated.processes():
-        if process["pid"] and process["state"] == "ready":
-            os.kill(process["pid"], signal.SIGKILL)
-    maltreated.wait_until(lambda: all(p["state"] in ("ready", "done") for p in maltreated.processes()), 60)
+    killed = {p["name"]: p["pid"] for p in maltreated.processes() if p["pid"] and p["state"] == "ready"}
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+
+    def back() -> bool:
+        now = {p["name"]: p for p in maltreated.processes()}
+        return all(now[name]["state"] == "ready" and now[name]["pid"] != pid for name, pid in killed.items())
+
+    maltreated.wait_until(back, 60)
     found: set[str] = set()
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
         found |= {message["MessageId"] for message in messages}

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -155,6 +156,28 @@ def test_fifo_keeps_order_and_holds_groups_back(sqs: Any, fifo: str) -> None:
     assert "Messages" not in sqs.receive_message(QueueUrl=fifo, MaxNumberOfMessages=10), "held by the second message"
     sqs.delete_message(QueueUrl=fifo, ReceiptHandle=first[1]["ReceiptHandle"])
     assert sqs.receive_message(QueueUrl=fifo)["Messages"][0]["Body"] == "4"
+
+
+def test_a_group_is_never_torn_between_receivers(account: Account, sqs: Any, fifo: str) -> None:
+    """Of eight that ask at once one gets the group's messages, whatever gateway they ask."""
+    clients = [account.client("sqs") for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        for turn in range(5):
+            entries = [
+                {
+                    "Id": str(n),
+                    "MessageBody": "x",
+                    "MessageGroupId": f"g{turn}",
+                    "MessageDeduplicationId": f"{turn}-{n}",
+                }
+                for n in range(10)
+            ]
+            for half in range(2):
+                for entry in entries:
+                    entry["MessageDeduplicationId"] += str(half)
+                sqs.send_message_batch(QueueUrl=fifo, Entries=entries)
+            answers = pool.map(lambda one: one.receive_message(QueueUrl=fifo, MaxNumberOfMessages=10), clients)
+            assert sorted(len(answer.get("Messages", ())) for answer in answers) == [0] * 7 + [10]
 
 
 def test_fifo_takes_a_message_once_in_five_minutes(sqs: Any, fifo: str) -> None:
