@@ -87,6 +87,17 @@ class Settings(BaseSettings):
         '`{"STANDARD_IA": "/mnt/slow"}`. All others lie in the home folder; archived objects (`GLACIER`, '
         "`DEEP_ARCHIVE`) in its folder `cold`, compressed.",
     )
+    blob_cluster: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^:@/]+:[^@/]+@[^@/]+/[a-z0-9.-]{3,63}$",
+        description="A bucket of another S3 for the bytes of objects, by URL: "
+        "`https://KEY:SECRET@s3.example:8333/bucket`. See `celaje blobs migrate`.",
+    )
+    new_blobs: Literal["files", "cluster"] = Field(
+        default="files",
+        description="Where the bytes of new objects go: to files, or to `blob_cluster`. What lies at the "
+        "other place can be read there.",
+    )
     storage_day: float = Field(
         default=86400.0,
         ge=1,

@@ -6,6 +6,7 @@ import sys
 
 from controlplane.cli import (  # noqa: F401  (they register their commands)
     accounts,
+    blobs,
     decisions,
     develop,
     images,

@@ -11,6 +11,8 @@ from controlplane.access.principals import Principals
 from controlplane.access.recorder import Recorder
 from controlplane.access.trail.recorder import Trail
 from controlplane.core.context import Cloud
+from controlplane.engines.blobs.both import BothBlobs
+from controlplane.engines.blobs.cluster import ClusterBlobs
 from controlplane.engines.blobs.files import FileBlobs
 from controlplane.engines.dns.powerdns import PowerDns
 from controlplane.gateway.dispatch import Dispatcher
@@ -20,6 +22,15 @@ from controlplane.state.bells import Bells
 from controlplane.state.database import Database
 from controlplane.state.listen import Listener
 from controlplane.state.sealing import Sealer, load_root_key
+
+
+def blobs_of(settings: Settings) -> FileBlobs | BothBlobs:
+    """The store of blobs that the settings name."""
+    files = FileBlobs(settings.blobs, settings.tiers)
+    if settings.blob_cluster is None:
+        return files
+    cluster = ClusterBlobs(settings.blob_cluster, settings.cache / "blobs-aside")
+    return BothBlobs(files, cluster, new_to_cluster=settings.new_blobs == "cluster")
 
 
 class Assembly:
@@ -41,7 +52,7 @@ class Assembly:
             settings.dns_places,
             settings.storage_day,
         )
-        self.blobs = FileBlobs(settings.blobs, settings.tiers)
+        self.blobs = blobs_of(settings)
         self.registry = Registry.scan()
         self.engines: dict[str, Any] = {
             "blobs": self.blobs,
