@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -38,6 +39,16 @@ PLACES = {"10.81.0.0/16": "EU-DE", "10.82.0.0/16": "EU-FR", "10.83.0.0/16": "NA-
 STOP_SECONDS = 30.0
 
 
+def at_its_address(client: Any) -> Any:
+    """The client, which puts no account before a loopback address: S3 Control's makes a host name of both."""
+
+    def sign(request: Any, **_: Any) -> None:
+        request.url = re.sub(r"//[^/]*?(127\.0\.0\.1:)", r"//\1", request.url)
+
+    client.meta.events.register("before-sign.s3-control", sign)
+    return client
+
+
 @dataclass(frozen=True)
 class Account:
     """An account with its administrator's key."""
@@ -49,7 +60,7 @@ class Account:
 
     def client(self, service: str, region: str = "us-east-1", **options: Any) -> Any:
         """A boto3 client; one attempt only, so that tests see every answer."""
-        return boto3.client(
+        client = boto3.client(
             service,
             region_name=region,
             endpoint_url=self.endpoint,
@@ -58,6 +69,7 @@ class Account:
             config=Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=60),
             **options,
         )
+        return at_its_address(client)
 
     def environment(self) -> dict[str, str]:
         """What `celaje env` exports, for commands such as aws."""

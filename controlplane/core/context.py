@@ -63,6 +63,18 @@ class Runtime(Protocol):
     def engine(self, kind: str) -> Any: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How a request from outside ended. `target` is path and query as they were sent, `size` the body's bytes."""
+
+    method: str
+    target: str
+    status: int
+    error: str | None
+    size: int
+    seconds: float
+
+
 @dataclass(slots=True)
 class Context:
     """One call of one operation. `service` is the name of the service's folder, `model` botocore's.
@@ -94,6 +106,8 @@ class Context:
     """Added to the answer, be it a result or an error."""
     answer_status: int | None = None
     """Of a result, where it is not the model's (206 for a part of an object)."""
+    when_answered: list[Callable[[Answered], None]] = field(default_factory=list)
+    """Called when the answer to a request from outside was sent. Must be quick, and not fail."""
     facts: dict[str, Any] = field(default_factory=dict)
     resources: Sequence[Resource] = ()
     """What permission was asked for, with the rows that were read for asking."""

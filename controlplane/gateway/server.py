@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from typing import Any
 
 from controlplane.core import log
+from controlplane.core.context import Answered
 from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpRequest, HttpResponse
 from controlplane.core.ids import request_id as new_request_id
@@ -23,6 +24,7 @@ from controlplane.wire.index import Index
 from controlplane.wire.route import identify
 
 access = logging.getLogger("celaje.access")
+log_of_bugs = logging.getLogger("celaje.gateway")
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -70,6 +72,8 @@ class Gateway:
         finally:
             if exchange.entry is not None and (account := exchange.principal.account_id):
                 self._requests.count(account, exchange.route.region or "", exchange.entry.name, size)  # type: ignore[union-attr]
+            if exchange.context is not None and exchange.context.when_answered:
+                _tell(exchange, response.status, size, time.perf_counter() - began)
 
     async def _answer(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
         request = exchange.request
@@ -87,6 +91,18 @@ class Gateway:
         except AwsError as error:
             return encode_error(getattr(error, "route", None) or exchange.route, error, exchange.request_id)
         return await self._pipeline.answer(exchange)
+
+
+def _tell(exchange: Exchange, status: int, size: int, seconds: float) -> None:
+    """Tell those services that want to know how a request ended."""
+    request, code = exchange.request, exchange.error.code if exchange.error else None
+    target = request.raw_path + (b"?" + request.query_string if request.query_string else b"")
+    answered = Answered(request.method, target.decode("latin-1"), status, code, size, seconds)
+    for call in exchange.context.when_answered:  # type: ignore[union-attr]
+        try:
+            call(answered)
+        except Exception:
+            log_of_bugs.exception("what is to be done behind an answer failed")
 
 
 def _log_access(exchange: Exchange, status: int, seconds: float) -> None:

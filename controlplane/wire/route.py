@@ -16,7 +16,7 @@ from controlplane.wire.errors import Malformed, Unroutable
 from controlplane.wire.form import body_names_action, read_form
 from controlplane.wire.index import Facts, Index
 from controlplane.wire.limits import DEFAULT_LIMITS, Limits
-from controlplane.wire.paths import BadEscape, Query, parse_query, split
+from controlplane.wire.paths import BadEscape, Query, parse_query, split, unescape
 from controlplane.wire.protocols import sqs_query
 from controlplane.wire.scope import CredentialScope, HostFacts, credential_scope, host_facts
 from controlplane.wire.service import Operation, Service
@@ -56,6 +56,8 @@ def identify(
     scope = credential_scope(request)
     host = host_facts(request.headers.get("host", ""), index, endpoint_hosts)
     region = (scope.region if scope else None) or host.region
+    if host.website:
+        return _website_route(request, index, host)
     if request.headers.get("smithy-protocol") or request.raw_path.startswith(_RPC_PATH):
         route = _rpc_route(request, index, region)
         if route is not None:
@@ -69,6 +71,21 @@ def identify(
     if _may_be_query(candidates) and (action_route := _action_route(request, index, candidates, query, region, limits)):
         return action_route
     return _path_route(request, index, candidates, host, query, region)
+
+
+def _website_route(request: HttpRequest, index: Index, host: HostFacts) -> Route:
+    """A page of a bucket that is a website. Nobody signs there."""
+    service = index.load("s3")
+    try:
+        key = unescape("/".join(split(request.raw_path.decode("latin-1"))))
+    except BadEscape as error:
+        raise _refuse(wording.bad_uri(service, "rest-xml", str(error)), service, "rest-xml", host.region) from error
+    if request.method not in ("GET", "HEAD"):
+        refusal = wording.no_such_path(service, "rest-xml", request.method, [host.bucket or "", key])
+        raise _refuse(refusal, service, "rest-xml", host.region)
+    labels = {"Bucket": host.bucket or "", "Key": key}
+    name = "GetWebsitePage"
+    return Route(service, "rest-xml", service.operation(name), name, host.region, labels)
 
 
 def _candidates(scope: CredentialScope | None, host: HostFacts, index: Index) -> list[Facts]:

@@ -14,6 +14,7 @@ _NAME = "Credential="
 # Bounded, and tried at one place only: the text is whatever a caller sends.
 _CREDENTIAL = re.compile(r"Credential=[^/,\s]{1,256}/\d{8}/(?:([^/,\s]{0,64})/)?([^/,\s]{1,64})/aws4_request")
 _PRESIGNED = re.compile(rb"(?:^|&)X-Amz-Credential=([^&]*)")
+_WEBSITE = re.compile(r"s3-website(-[a-z]{2}(-[a-z]+)+-\d)?")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _ADDRESS = re.compile(r"[\d.]+|\[.*\]?|.*:.*:.*")
 
@@ -31,6 +32,8 @@ class HostFacts(NamedTuple):
     prefix: str | None = None
     region: str | None = None
     bucket: str | None = None
+    website: bool = False
+    """Whether the bucket is addressed as a website: `bucket.s3-website.<any>`."""
 
 
 def credential_scope(request: HttpRequest) -> CredentialScope | None:
@@ -59,6 +62,10 @@ def host_facts(host: str, index: Index, endpoint_hosts: Sequence[str]) -> HostFa
     if "." not in name or _ADDRESS.fullmatch(name):
         return HostFacts()
     labels = name.lower().split(".")[:24]
+    if site := next((place for place, label in enumerate(labels) if _WEBSITE.fullmatch(label)), 0):
+        suffix = labels[site].removeprefix("s3-website-")
+        region = next((label for label in (suffix, *labels[site + 1 :]) if _REGION.fullmatch(label)), None)
+        return HostFacts(None, region, ".".join(labels[:site]), website=True)
     s3 = _s3_label(labels)
     if s3 is not None:
         region = next((label for label in labels[s3:] if _REGION.fullmatch(label)), None)

@@ -23,7 +23,7 @@ from botocore.parsers import ResponseParserError
 
 from controlplane.gateway.registry import Registry
 from tests.architecture import belongings
-from tests.cloud import Account, Cloud
+from tests.cloud import Account, Cloud, at_its_address
 from tests.wire.generate import Generator
 
 SERVICES = sorted((entry.name, entry.model) for entry in Registry.scan().services.values())
@@ -61,13 +61,15 @@ def owner(cloud: Cloud) -> Account:
 
 @pytest.mark.parametrize(("service", "model"), SERVICES, ids=[name for name, _ in SERVICES])
 def test_no_value_is_too_bad_to_be_refused(owner: Account, service: str, model: str) -> None:
-    client = boto3.client(
-        model,
-        region_name="us-east-1",
-        endpoint_url=owner.endpoint,
-        aws_access_key_id=owner.access_key_id,
-        aws_secret_access_key=owner.secret_access_key,
-        config=Config(parameter_validation=False, retries={"total_max_attempts": 1}, read_timeout=30),
+    client = at_its_address(
+        boto3.client(
+            model,
+            region_name="us-east-1",
+            endpoint_url=owner.endpoint,
+            aws_access_key_id=owner.access_key_id,
+            aws_secret_access_key=owner.secret_access_key,
+            config=Config(parameter_validation=False, retries={"total_max_attempts": 1}, read_timeout=30),
+        )
     )
     given = (
         {"Bucket": client.list_buckets()["Buckets"][0]["Name"], "ExpectedBucketOwner": owner.id}

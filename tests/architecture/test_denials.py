@@ -64,6 +64,7 @@ BODILESS = {"HeadBucket", "HeadObject"}
 LEAVING = {("organizations", "LeaveOrganization"), ("organizations", "DeleteOrganization")}
 UNSPOKEN = {
     ("rolesanywhere", "CreateSession"),
+    ("s3", "GetWebsitePage"),
     ("s3", "PostObject"),
     ("s3", "PreflightBucket"),
     ("s3", "PreflightObject"),
@@ -99,6 +100,7 @@ def test_denied_without_permission(nobody: Account, service: str, model: str, op
 def test_only_few_operations_need_no_permission() -> None:
     assert {(service, operation) for service, _, operation, free in OPERATIONS if free} == {
         ("rolesanywhere", "CreateSession"),
+        ("s3", "GetWebsitePage"),  # shows what anybody may read
         ("s3", "PostObject"),  # the form's policy is signed, and its signer asked about
         ("s3", "PreflightBucket"),
         ("s3", "PreflightObject"),

@@ -6,15 +6,20 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import Resource
 from controlplane.services.s3 import cors, grants, names, publicity, tagging
+from controlplane.services.s3.access_logs import lines
 from controlplane.services.s3.errors import AccessDenied, InvalidBucketOwner, NoSuchBucket, S3Error
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
-_BUCKET = "SELECT * FROM s3_buckets WHERE name = $1"
+_BUCKET = """
+SELECT b.*, a.block AS account_block FROM s3_buckets b LEFT JOIN s3_account_blocks a ON a.account_id = b.account_id
+WHERE b.name = $1
+"""
 ENFORCED, PREFERRED, WRITER = "BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"
 _CONDITIONS = {
     "ACL": "s3:x-amz-acl",
@@ -41,6 +46,8 @@ _CONDITIONS = {
     "WebsiteRedirectLocation": "s3:x-amz-website-redirect-location",
 }
 
+_PAYER = "x-amz-request-payer"
+
 Answer = Callable[[Context, Any], Awaitable[list[Resource]]]
 
 
@@ -56,6 +63,8 @@ class Bucket:
     settings: Mapping[str, Any]
     tags: Mapping[str, str]
     created_at: datetime
+    account_block: Mapping[str, Any] | None = None
+    """What the owner blocks in all buckets."""
 
     @property
     def arn(self) -> str:
@@ -73,8 +82,9 @@ class Bucket:
         return grants.default(self.account_id) if found is None else found
 
     def blocks(self, what: str) -> bool:
-        """Whether the public access block says so (`IgnorePublicAcls`)."""
-        return bool(self.settings.get("public_access_block", {}).get(what))
+        """Whether the public access block says so (`IgnorePublicAcls`), the bucket's or its account's."""
+        own = self.settings.get("public_access_block", {})
+        return bool(own.get(what) or (self.account_block or {}).get(what))
 
     def policy(self, *more: Mapping[str, Any]) -> dict[str, Any] | None:
         """The bucket's policy, with the grants of its list and further statements."""
@@ -102,6 +112,7 @@ def of_row(row: Any) -> Bucket:
         row["settings"],
         row["tags"],
         row["created_at"],
+        row.get("account_block"),
     )
 
 
@@ -152,9 +163,24 @@ async def named(ctx: Context, request: Mapping[str, Any], member: str = "Bucket"
         )
     if expected and expected != bucket.account_id:
         raise AccessDenied
+    if "logging" in bucket.settings and ctx.headers:  # services that call one another have none
+        ctx.when_answered.append(partial(lines.note, ctx, bucket))
+    check_payer(ctx, bucket)
     if "origin" in ctx.headers:
         cors.answer(ctx, bucket.settings.get("cors"))
     return bucket
+
+
+def check_payer(ctx: Context, bucket: Bucket) -> None:
+    """Strangers must say that they pay, where the bucket wants it. Raises AccessDenied."""
+    if bucket.settings.get("payer") != "Requester":
+        return
+    if ctx.principal.kind == "service" or ctx.principal.account_id == bucket.account_id:
+        return
+    said = ctx.request.get("RequestPayer") or ctx.headers.get(_PAYER)
+    if ctx.principal.kind == "anonymous" or said != "requester":
+        raise AccessDenied
+    ctx.answer_headers["x-amz-request-charged"] = "requester"
 
 
 def on_bucket_for(action: str | None) -> Answer:

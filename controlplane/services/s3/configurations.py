@@ -184,8 +184,8 @@ def _check_protocol(redirect: Mapping[str, Any]) -> None:
         )
 
 
-def replication(bucket: Bucket, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is copied where. Raises InvalidRequest, MalformedXML."""
+async def replication(ctx: Context, bucket: Bucket, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is copied where, with a role that the caller may pass. Raises InvalidRequest, MalformedXML."""
     if bucket.versioning != "Enabled":
         raise InvalidRequest("Versioning must be 'Enabled' on the bucket to apply a replication configuration")
     rules = given.get("Rules") or []
@@ -195,9 +195,19 @@ def replication(bucket: Bucket, given: Mapping[str, Any]) -> dict[str, Any]:
     for rule in rules:
         if rule.get("Status") not in ("Enabled", "Disabled") or not (rule.get("Destination") or {}).get("Bucket"):
             raise MalformedXML
+        target = await buckets.find(ctx, rule["Destination"]["Bucket"].rpartition(":::")[2])
+        if target is None:
+            raise InvalidRequest("Destination bucket must exist.")
+        if target.versioning != "Enabled":
+            raise InvalidRequest("Destination bucket must have versioning enabled.")
+        if target.id == bucket.id:
+            raise InvalidRequest("Destination bucket cannot be the source bucket.")
+        if rule["Destination"].get("StorageClass") not in (None, *STORAGE_CLASSES):
+            raise MalformedXML
         found.append({**rule, "ID": rule.get("ID") or str(uuid.uuid4())})
     if len({rule["ID"] for rule in found}) != len(found):
         raise InvalidRequest("Rule Id must be unique")
+    await ctx.pass_role(given["Role"], events.SERVICE)
     return {"Role": given["Role"], "Rules": portable(found)}
 
 

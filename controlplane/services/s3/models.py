@@ -39,6 +39,15 @@ class Bucket(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
+class AccountBlock(Base):
+    """What of public access an account blocks in all its buckets."""
+
+    __tablename__ = "s3_account_blocks"
+
+    account_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    block: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
 class StoredVersion:
     """The columns of a version of an object.
 
@@ -148,6 +157,48 @@ class Restore(Base):
     expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     blob: Mapped[str | None] = mapped_column(Text)
     salt: Mapped[str | None] = mapped_column(Text)
+
+
+class Replication(Base):
+    """A version that a rule has copied to another bucket, and that is not there yet."""
+
+    __tablename__ = "s3_replications"
+    __table_args__ = (Index("ix_s3_replications_version", "bucket_id", "key", "place"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text)
+    bucket_id: Mapped[int] = mapped_column(BigInteger)
+    key: Mapped[bytes] = mapped_column(LargeBinary)
+    place: Mapped[int] = mapped_column(BigInteger)
+    version: Mapped[str] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(Text)
+    rule: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class Usage(Base):
+    """What a bucket held of a storage class when it was last counted."""
+
+    __tablename__ = "s3_usage"
+    __table_args__ = (PrimaryKeyConstraint("bucket_id", "storage_class"),)
+
+    bucket_id: Mapped[int] = mapped_column(BigInteger)
+    storage_class: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[str] = mapped_column(Text)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    objects: Mapped[int] = mapped_column(BigInteger)
+    since: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class AccessLine(Base):
+    """A line of a bucket's access log that is not delivered yet."""
+
+    __tablename__ = "s3_access_lines"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    bucket_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    account_id: Mapped[str] = mapped_column(Text)
+    line: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
 class Event(Base):

@@ -215,6 +215,8 @@ def described(row: Any, bucket: Bucket, *, with_sums: bool) -> dict[str, Any]:
         told["StorageClass"] = row["storage_class"]
     if row["tags"]:
         told["TagCount"] = len(row["tags"])
+    if "replication" in facts:
+        told["ReplicationStatus"] = facts["replication"]
     if with_sums:
         told |= checksums.shown(facts)
     return told | _lock(row)

@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from controlplane.core import storage_clock as clock
 from controlplane.core.context import Unit
 from controlplane.core.errors import AwsError, EngineMissing
+from controlplane.engines.blobs.cluster import MARK
 from controlplane.engines.blobs.holders import holds, known
 from controlplane.services.s3 import events
 from controlplane.services.s3.receiving import in_thread
@@ -22,6 +24,7 @@ _GRACE_SECONDS = 24 * 3600.0
 """So old must a blob without a row be: the longest upload of a body may still be going on."""
 _ORPHANS_SECONDS = 3600.0
 _SCRUB_SECONDS = 60.0
+_USAGE_SECONDS = 3600.0
 _SCRUB_BYTES_A_RUN = 256 * 1024 * 1024
 _MOST_TOLD = 1000
 
@@ -39,6 +42,24 @@ _IS_THERE = "SELECT EXISTS (SELECT FROM s3_buckets WHERE id = $1)"
 holds("s3_objects", "s3_versions", "s3_parts", "s3_restores")
 _OLD_COMPLETIONS = "DELETE FROM s3_uploads WHERE completed IS NOT NULL AND created_at < now() - interval '14 days'"
 _EVENT = "DELETE FROM s3_events WHERE id = $1 RETURNING *"
+_COUNT = """
+INSERT INTO s3_usage (bucket_id, storage_class, account_id, bytes, objects)
+SELECT bucket_id, coalesce(storage_class, 'STANDARD'), min(account_id), sum(size), count(*) FROM (
+  SELECT bucket_id, storage_class, account_id, size FROM s3_objects
+  UNION ALL SELECT bucket_id, storage_class, account_id, size FROM s3_versions WHERE NOT marker
+) stored GROUP BY 1, 2
+ON CONFLICT (bucket_id, storage_class) DO UPDATE SET bytes = excluded.bytes, objects = excluded.objects,
+  since = now()
+WHERE (s3_usage.bytes, s3_usage.objects) IS DISTINCT FROM (excluded.bytes, excluded.objects)
+"""
+_UNCOUNT = """
+DELETE FROM s3_usage u WHERE NOT EXISTS (
+  SELECT FROM s3_objects o WHERE o.bucket_id = u.bucket_id AND coalesce(o.storage_class, 'STANDARD') = u.storage_class
+) AND NOT EXISTS (
+  SELECT FROM s3_versions v WHERE v.bucket_id = u.bucket_id AND coalesce(v.storage_class, 'STANDARD') = u.storage_class
+  AND NOT v.marker
+)
+"""
 _SCRUB = "INSERT INTO s3_scrubs (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET id = 1 RETURNING *"
 _SCRUBBED = """
 UPDATE s3_scrubs SET position = $1, verified = $2, corrupt = $3,
@@ -114,10 +135,20 @@ async def tell(run: Run, key: str) -> Outcome:
     return GONE
 
 
+@reconciler("s3.usage", every=_USAGE_SECONDS, standing=True)
+async def count(run: Run, key: str) -> Outcome:
+    """Count what lies in each bucket by storage class, for the ledger."""
+    assert run.runtime is not None
+    async with run.step() as db:
+        await db.execute(_COUNT)
+        await db.execute(_UNCOUNT)
+    return Again(_USAGE_SECONDS * run.runtime.cloud.storage_day / clock.REAL_DAY + 1)
+
+
 def _order(id: str) -> tuple[str, str]:
-    """Tier by tier, as `written` goes."""
-    tier, _, name = id.rpartition(":")
-    return tier, name
+    """Tier by tier, as `written` goes; a cluster's come last."""
+    tier, _, name = id.removeprefix(MARK).rpartition(":")
+    return (f"~{tier}" if id.startswith(MARK) else tier), name
 
 
 @reconciler("s3.scrub", every=_SCRUB_SECONDS, standing=True)

@@ -25,6 +25,7 @@ from controlplane.services.s3.errors import (
 )
 from controlplane.services.s3.queries import objects as queries
 from controlplane.services.s3.queries.objects import ALL, COLUMNS
+from controlplane.services.s3.replication import rules as replication
 from controlplane.state.batching import Batcher
 from controlplane.state.database import Database
 
@@ -211,6 +212,7 @@ async def _put_version(
     await _make_room(ctx, bucket, key)
     columns["place"] = versions.new_place()
     columns["version"] = versions.new(columns["place"]) if bucket.versioning == ENABLED else None
+    await replication.note(ctx, bucket, columns)
     await db.fetch(_PUT, *_arrays([columns]))
     return versions.shown(columns["version"])
 
@@ -240,8 +242,28 @@ async def delete_current(ctx: Context, bucket: Bucket, key: bytes) -> str | None
     }  # fmt: skip
     if ctx.principal.account_id != bucket.account_id:
         marker["owner"] = ctx.principal.account_id or None
+    await replication.note(ctx, bucket, marker)
     await ctx.db.execute(_PUT_VERSION, *(marker[name] for name in COLUMNS))
     return versions.shown(marker["version"])
+
+
+async def put_replica(ctx: Context, bucket: Bucket, columns: Columns) -> None:
+    """Put a version of another bucket where its place is among the versions here; nothing happens if it is there."""
+    db, key, place = ctx.db, columns["key"], columns["place"]
+    await lock(db, bucket.id, key)
+    if not await db.fetchval(_BUCKET_IS_THERE, bucket.id):
+        raise NoSuchBucket(BucketName=bucket.name)
+    if await queries.version(db, bucket.id, key, columns["version"], place) is not None:
+        return
+    current = await queries.current(db, bucket.id, key)
+    newest = current or await queries.newest_noncurrent(db, bucket.id, key)
+    is_newest = newest is None or place < newest["place"]
+    if is_newest:
+        await db.execute(_RETIRE, bucket.id, key)
+    if is_newest and not columns["marker"]:
+        await db.fetch(_PUT, *_arrays([columns]))
+    else:
+        await db.execute(_PUT_VERSION, *(columns[name] for name in COLUMNS))
 
 
 async def delete_many(ctx: Context, bucket: Bucket, keys: Sequence[bytes]) -> None:

@@ -33,6 +33,14 @@ class InvalidBucketAcl(S3Error):
     text = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
 
 
+class TooManyBuckets(S3Error):
+    code, text = "TooManyBuckets", "You have attempted to create more buckets than allowed"
+
+    @classmethod
+    def beyond(cls, limit: int) -> TooManyBuckets:
+        return cls()
+
+
 def _new(ctx: Context, request: Any) -> Resource:
     conditions = buckets.conditions(request, None, ctx.account_id)
     if location := (request.get("CreateBucketConfiguration") or {}).get("LocationConstraint"):
@@ -56,6 +64,7 @@ async def create_bucket(ctx: Context, request: Request) -> dict[str, Any]:
     locked = bool(request.get("ObjectLockEnabledForBucket"))
     if locked:
         settings["object_lock"] = {}
+    await ctx.within_quota("s3/L-DC2B2D3D", lambda: queries.count(ctx.db, ctx.account_id), TooManyBuckets.beyond)
     if not await queries.insert(ctx, name, region, settings, tags, versioning="Enabled" if locked else None):
         await _refuse_taken(ctx, name, region)
         await queries.reset_acl(ctx.db, name, settings.get("acl"))

@@ -89,7 +89,7 @@ async def delete_bucket_website(ctx: Context, request: Request) -> None:
 @operation("PutBucketReplication", on=on_bucket_for(_REPLICATION_PUT), action=_REPLICATION_PUT)
 async def put_bucket_replication(ctx: Context, request: Request) -> None:
     """Say what is copied to which bucket. Raises InvalidRequest, MalformedXML."""
-    await _keep(ctx, "replication", check.replication(the_bucket(ctx), request["ReplicationConfiguration"]))
+    await _keep(ctx, "replication", await check.replication(ctx, the_bucket(ctx), request["ReplicationConfiguration"]))
 
 
 @operation("GetBucketReplication", on=on_bucket_for(_REPLICATION_GET), action=_REPLICATION_GET)

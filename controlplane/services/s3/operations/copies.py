@@ -73,6 +73,7 @@ async def _both(ctx: Context, request: Any) -> list[Resource]:
         return [target]
     if source.get("ExpectedBucketOwner") not in (None, found.account_id):
         raise AccessDenied
+    buckets.check_payer(ctx, found)
     row = await objects.find(ctx, found, source)
     action = "s3:GetObjectVersion" if source.get("VersionId") else "s3:GetObject"
     return [target, objects.stored_resource(ctx, source, found, row, action)]

@@ -22,7 +22,7 @@ from controlplane.services.s3.queries import buckets as queries
 
 _LARGEST = 20 * 1024
 _UNBRACKETED = re.compile(r"\[")
-_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _GET_BLOCK, _PUT_BLOCK = "s3:GetBucketPublicAccessBlock", "s3:PutBucketPublicAccessBlock"
 
 
@@ -171,7 +171,7 @@ async def put_public_access_block(ctx: Context, request: Request) -> None:
     given = request["PublicAccessBlockConfiguration"]
     if not given:
         raise InvalidRequest("Must specify at least one configuration.")
-    block = {name: bool(given.get(name)) for name in _BLOCKS}
+    block = {name: bool(given.get(name)) for name in BLOCKS}
     await queries.put_setting(ctx.db, the_bucket(ctx).id, "public_access_block", block)
 
 

@@ -11,6 +11,7 @@ from controlplane.core.paging import decode_token, encode_token
 from controlplane.services.s3 import configurations as check
 from controlplane.services.s3.buckets import Bucket, on_bucket_for, the_bucket
 from controlplane.services.s3.errors import InvalidArgument, MalformedXML, S3Error
+from controlplane.services.s3.inventory import INVENTORY
 from controlplane.services.s3.queries import buckets as queries
 
 _MOST = 1000
@@ -114,6 +115,7 @@ async def put_inventory(ctx: Context, request: Request) -> None:
     document = request["InventoryConfiguration"]
     await check.inventory(ctx, document)
     await _put(ctx, "inventory", request["Id"], document)
+    await ctx.wake(INVENTORY, f"{the_bucket(ctx).id}.{request['Id']}")
 
 
 @operation("GetBucketInventoryConfiguration", on=on_bucket_for(_INVENTORY_GET), action=_INVENTORY_GET)

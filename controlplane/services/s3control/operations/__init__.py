@@ -1,0 +1,1 @@
+"""S3 Control's operations, by noun."""
