@@ -38,6 +38,7 @@ GIVEN: dict[tuple[str, str], dict[str, Any]] = {
     },
 }
 
+GIVEN |= {("sesv2", name): {"EndpointId": None} for name in ("SendEmail", "SendBulkEmail")}  # boto3 makes a host of it
 GIVEN[("route53", "GetHostedZone")] = {"Id": "Z0123456789ABCDEFGHIJ"}  # of others boto3 takes what follows a slash
 
 # One bucket for all, so that what is made of random values meets one that is there. Left out is what boto3 itself

@@ -56,3 +56,62 @@ class LimitExceeded(AwsError):
 
     def __init__(self) -> None:
         super().__init__("Daily message quota exceeded.")
+
+
+class ConfigurationSetDoesNotExist(AwsError):
+    code = "ConfigurationSetDoesNotExist"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Configuration set <{name}> does not exist.")
+
+
+class ConfigurationSetAlreadyExists(AwsError):
+    code = "ConfigurationSetAlreadyExists"
+
+
+class ConfigurationSetSendingPaused(AwsError):
+    code = "ConfigurationSetSendingPausedException"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Sending is paused for configuration set <{name}>.")
+
+
+class EventDestinationDoesNotExist(AwsError):
+    code = "EventDestinationDoesNotExist"
+
+
+class EventDestinationAlreadyExists(AwsError):
+    code = "EventDestinationAlreadyExists"
+
+
+class InvalidSNSDestination(AwsError):
+    code = "InvalidSNSDestination"
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"SNS topic <{topic}> not found.")
+
+
+class RuleSetDoesNotExist(AwsError):
+    code = "RuleSetDoesNotExist"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Rule set does not exist: {name}")
+
+
+class RuleDoesNotExist(AwsError):
+    code = "RuleDoesNotExist"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Rule does not exist: {name}")
+
+
+class CannotDelete(AwsError):
+    code = "CannotDelete"
+
+
+class InvalidS3Configuration(AwsError):
+    code = "InvalidS3Configuration"
+
+
+class InvalidSnsTopic(AwsError):
+    code = "InvalidSnsTopic"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.errors import MessageError
 from email.message import EmailMessage
@@ -18,29 +19,29 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from controlplane.core.context import Context, Unit
-from controlplane.services.ses.addresses import identities_of
-from controlplane.services.ses.errors import AccountSendingPaused, InvalidParameterValue, LimitExceeded, NotVerified
+from controlplane.services.ses.errors import InvalidParameterValue
 from controlplane.state.sealing import Sealer
 
 MOST_A_DAY = 200
 LARGEST = 10 * 1024 * 1024
 _TROUBLE = (ValueError, LookupError, AttributeError, TypeError, MessageError)
 """What Python's mail classes raise for headers that cannot be."""
+_HEADER = re.compile(r"[!-9;-~]{1,126}")
+_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
+_OURS = {"from", "to", "cc", "bcc", "subject", "reply-to", "sender", "return-path", "date", "message-id"}
+_OURS |= {"dkim-signature", "mime-version", "content-type", "content-transfer-encoding", "content-disposition"}
 _MAIL, _KEY = "ses-mail", "ses-dkim"
-_IDENTITIES = """
-SELECT * FROM ses_identities WHERE account_id = $1 AND region = $2 AND name = ANY($3) AND verified
-"""
-_PAUSED = "SELECT paused FROM ses_accounts WHERE account_id = $1 AND region = $2"
 _SENT = """
 SELECT coalesce(sum(jsonb_array_length(destinations)), 0) FROM ses_mails
 WHERE account_id = $1 AND region = $2 AND counted AND created_at > now() - interval '1 day'
 """
-_INSERT = """
-INSERT INTO ses_mails (id, account_id, region, source, destinations, content, counted)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+_STATISTICS = """
+SELECT date_bin('15 minutes', created_at, 'epoch') AS at, sum(jsonb_array_length(destinations)) AS sent,
+    sum(bounced) AS bounced, sum(complained) AS complained FROM ses_mails
+WHERE account_id = $1 AND region = $2 AND counted AND created_at > now() - interval '14 days' GROUP BY 1 ORDER BY 1
 """
 _BOX = """
-SELECT id, source, destinations, content, created_at FROM ses_mails WHERE account_id = $1 AND region = $2
+SELECT id, source, destinations, content, received, created_at FROM ses_mails WHERE account_id = $1 AND region = $2
 ORDER BY created_at DESC, id LIMIT $3
 """
 
@@ -56,13 +57,37 @@ def compose(source: str, destination: Mapping[str, Any], subject: str, **more: A
         if more.get("reply_to"):
             mail["Reply-To"] = ", ".join(more["reply_to"])
         mail["Subject"] = subject
+        for header in more.get("headers") or ():
+            if not _HEADER.fullmatch(header["Name"]) or header["Name"].lower() in _OURS:
+                raise InvalidParameterValue(f"Header {header['Name'][:100]} cannot be set.")
+            mail[header["Name"]] = header["Value"]
     except _TROUBLE as error:
         raise InvalidParameterValue("A header of the mail cannot be made of what was given") from error
     if more.get("text") is not None:
         mail.set_content(more["text"])
     if more.get("html") is not None:
         (mail.add_alternative if more.get("text") is not None else mail.set_content)(more["html"], subtype="html")
+    for attachment in more.get("attachments") or ():
+        _attach(mail, attachment)
     return mail
+
+
+def _attach(mail: EmailMessage, attachment: Mapping[str, Any]) -> None:
+    main, _, sub = (attachment.get("ContentType") or "application/octet-stream").partition("/")
+    if not (_TOKEN.fullmatch(main) and _TOKEN.fullmatch(sub)) or main in ("multipart", "message"):
+        raise InvalidParameterValue("The content type of an attachment is not allowed.")
+    id = attachment.get("ContentId")
+    try:
+        mail.add_attachment(
+            bytes(attachment["RawContent"]),
+            maintype=main,
+            subtype=sub,
+            filename=attachment["FileName"],
+            disposition=str(attachment.get("ContentDisposition") or "attachment").lower(),
+            cid=f"<{id}>" if id else None,
+        )
+    except _TROUBLE as error:
+        raise InvalidParameterValue("An attachment cannot be made of what was given") from error
 
 
 def new_key() -> tuple[str, str, bytes]:
@@ -79,41 +104,15 @@ def seal_key(sealer: Sealer, account_id: str, name: str, key: bytes) -> bytes:
     return sealer.seal(_KEY, key, f"{account_id} {name}")
 
 
-async def send(ctx: Context, source: str, destinations: Sequence[str], mail: EmailMessage | bytes) -> str:
-    """Sign a mail and keep it in the caller's mailbox. Answers its id.
-
-    Raises MessageRejected for a source that is not verified, Throttling beyond the day's quota.
-    """
-    names = identities_of(source)
-    rows = {row["name"]: row for row in await ctx.db.fetch(_IDENTITIES, ctx.account_id, ctx.region, list(names))}
-    if not rows:
-        raise NotVerified(ctx.region, source)
-    if await ctx.db.fetchval(_PAUSED, ctx.account_id, ctx.region):
-        raise AccountSendingPaused
-    if await sent_today(ctx) + len(destinations) > MOST_A_DAY:
-        raise LimitExceeded
-    id = uuid4()
-    message_id = f"{id}-000000"
-    content = _finished(mail, message_id, ctx.region)
-    if len(content) > LARGEST:
-        raise InvalidParameterValue("Message length is more than 10485760 bytes long")
-    for row in rows.values():
-        if row["signs"] and row["sealed_key"] is not None:
-            content = _signed(ctx.engine("sealing"), row, content)
-            break
-    await _keep(ctx.db, ctx.engine("sealing"), (ctx.account_id, ctx.region), id, source, destinations, content)
-    return message_id
-
-
 async def send_for_service(ctx: Context, source: str, destination: str, mail: EmailMessage) -> None:
     """Keep a mail of the cloud itself in the mailbox of the account for whose sake it goes; no quota counts it."""
     id = uuid4()
-    content = _finished(mail, str(id), ctx.region)
+    content = finished(mail, str(id), ctx.region)
     box = (ctx.account_id, ctx.region)
-    await _keep(ctx.db, ctx.engine("sealing"), box, id, source, [destination], content, counted=False)
+    await keep(ctx.db, ctx.engine("sealing"), box, id, source, [destination], content, counted=False)
 
 
-def _finished(mail: EmailMessage | bytes, message_id: str, region: str) -> bytes:
+def finished(mail: EmailMessage | bytes, message_id: str, region: str) -> bytes:
     """The mail on the wire, with the headers that the sender left to us."""
     try:
         raw = mail if isinstance(mail, bytes) else mail.as_bytes(policy=SMTP)
@@ -128,7 +127,11 @@ def _finished(mail: EmailMessage | bytes, message_id: str, region: str) -> bytes
     return added + raw
 
 
-def _signed(sealer: Sealer, row: Any, content: bytes) -> bytes:
+def signed(sealer: Sealer, identities: Iterable[Any], content: bytes) -> bytes:
+    """The mail with a signature of the first of these identities that signs. Raises InvalidParameterValue."""
+    row = next((row for row in identities if row["signs"] and row["sealed_key"] is not None), None)
+    if row is None:
+        return content
     key = sealer.open(_KEY, row["sealed_key"], f"{row['account_id']} {row['name']}")
     domain = row["name"].rpartition("@")[2].encode()
     headers = [b"from", b"to", b"cc", b"subject", b"date", b"message-id", b"mime-version", b"content-type"]
@@ -139,7 +142,7 @@ def _signed(sealer: Sealer, row: Any, content: bytes) -> bytes:
     return signature + content
 
 
-async def _keep(
+async def keep(
     db: Unit,
     sealer: Sealer,
     box: tuple[str, str],
@@ -149,14 +152,28 @@ async def _keep(
     content: bytes,
     *,
     counted: bool = True,
+    **more: Any,
 ) -> None:
+    """Put a mail into a mailbox, which is an account in a region; `more` are further columns."""
     sealed = sealer.seal(_MAIL, content, str(id))
-    await db.execute(_INSERT, id, *box, source, list(destinations), sealed, counted)
+    account, region = box
+    values = {"id": id, "account_id": account, "region": region, "source": source, "destinations": list(destinations)}
+    await db.insert("ses_mails", **values, content=sealed, counted=counted, **more)
+
+
+def opened(sealer: Sealer, row: Any) -> bytes:
+    """A mail as it is on the wire."""
+    return sealer.open(_MAIL, row["content"], str(row["id"]))
 
 
 async def sent_today(ctx: Context) -> int:
     """To how many the caller has sent in the last 24 hours."""
     return int(await ctx.db.fetchval(_SENT, ctx.account_id, ctx.region))
+
+
+async def statistics(ctx: Context) -> list[Any]:
+    """`at`, `sent`, `bounced` and `complained` of each quarter of an hour of the last two weeks."""
+    return await ctx.db.fetch(_STATISTICS, ctx.account_id, ctx.region)
 
 
 async def mailbox(ctx: Context, most: int) -> list[dict[str, Any]]:
@@ -168,7 +185,8 @@ async def mailbox(ctx: Context, most: int) -> list[dict[str, Any]]:
             "CreatedAt": row["created_at"].isoformat(),
             "Source": row["source"],
             "Destinations": row["destinations"],
-            "RawData": sealer.open(_MAIL, row["content"], str(row["id"])).decode("utf-8", "surrogateescape"),
+            "Received": row["received"],
+            "RawData": opened(sealer, row).decode("utf-8", "surrogateescape"),
         }
         for row in await ctx.db.fetch(_BOX, ctx.account_id, ctx.region, most)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, DateTime, Index, LargeBinary, Text, Uuid, func
+from sqlalchemy import Boolean, DateTime, Index, Integer, LargeBinary, Text, Uuid, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,7 +21,8 @@ def _created() -> Mapped[datetime]:
 
 
 class Identity(Base):
-    """A mail address or a domain that an account sends from. `dkim` holds the public key, `sealed_key` the other."""
+    """A mail address or a domain that an account sends from. `dkim` holds the public key, `sealed_key` the other.
+    `settings`: topics by kind of notification, which of them get headers, MAIL FROM domain, forwarding of feedback."""
 
     __tablename__ = "ses_identities"
 
@@ -33,6 +34,9 @@ class Identity(Base):
     signs: Mapped[bool] = mapped_column(Boolean, server_default="false")
     dkim: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     sealed_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    settings: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    policies: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
     created_at: Mapped[datetime] = _created()
 
 
@@ -56,10 +60,79 @@ class Account(Base):
     account_id: Mapped[str] = _key()
     region: Mapped[str] = _key()
     paused: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    settings: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+
+
+class ConfigurationSet(Base):
+    """Settings by name for mails that are sent with it: `options` and the event destinations, by name, in the shapes of
+    version 2 of the API."""
+
+    __tablename__ = "ses_configuration_sets"
+
+    account_id: Mapped[str] = _key()
+    region: Mapped[str] = _key()
+    name: Mapped[str] = _key()
+    options: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    destinations: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    created_at: Mapped[datetime] = _created()
+
+
+class Suppressed(Base):
+    """An address that an account's mails do not go to any more, and why."""
+
+    __tablename__ = "ses_suppressed"
+
+    account_id: Mapped[str] = _key()
+    region: Mapped[str] = _key()
+    address: Mapped[str] = _key()
+    reason: Mapped[str] = mapped_column(Text)
+    cause: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    updated_at: Mapped[datetime] = _created()
+
+
+class RuleSet(Base):
+    """Receipt rules in their order, in the API's shape; one of an account's sets in a region is active."""
+
+    __tablename__ = "ses_rule_sets"
+
+    account_id: Mapped[str] = _key()
+    region: Mapped[str] = _key()
+    name: Mapped[str] = _key()
+    rules: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
+    active: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    created_at: Mapped[datetime] = _created()
+
+
+class ReceiptFilter(Base):
+    """Whose connections mail is taken from, and whose it is not."""
+
+    __tablename__ = "ses_receipt_filters"
+
+    account_id: Mapped[str] = _key()
+    region: Mapped[str] = _key()
+    name: Mapped[str] = _key()
+    ip_filter: Mapped[dict[str, str]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = _created()
+
+
+class Notice(Base):
+    """An event on its way to a topic of SNS."""
+
+    __tablename__ = "ses_notices"
+
+    id: Mapped[Any] = mapped_column(Uuid, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text, index=True)
+    topic: Mapped[str] = mapped_column(Text)
+    source_arn: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    message: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = _created()
 
 
 class Mail(Base):
-    """A mail in the local mailbox. `content` is sealed: the mail as it would go over the wire."""
+    """A mail in the local mailbox. `content` is sealed: the mail as it would go over the wire. `received` from outside.
+    `waiting` are recipients whom the relay has not been handed it for; `facts` what its events tell, and to whom."""
 
     __tablename__ = "ses_mails"
     __table_args__ = (Index("ix_ses_mails_box", "account_id", "region", "created_at"),)
@@ -71,4 +144,23 @@ class Mail(Base):
     destinations: Mapped[list[str]] = mapped_column(JSONB)
     content: Mapped[bytes] = mapped_column(LargeBinary)
     counted: Mapped[bool] = mapped_column(Boolean, server_default="true")
+    received: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    bounced: Mapped[int] = mapped_column(Integer, server_default="0")
+    complained: Mapped[int] = mapped_column(Integer, server_default="0")
+    waiting: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
+    attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     created_at: Mapped[datetime] = _created()
+
+
+class Relay(Base):
+    """The SMTP server through which mail leaves the cloud; one row or none."""
+
+    __tablename__ = "ses_relay"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    host: Mapped[str] = mapped_column(Text)
+    port: Mapped[int] = mapped_column(Integer)
+    tls: Mapped[str] = mapped_column(Text)
+    username: Mapped[str] = mapped_column(Text)
+    sealed_password: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,21 +1,15 @@
-"""Identities: verified, told, listed, deleted, signed for.
-
-Addresses and domains are verified at once in this cloud, whose mail leaves it nowhere.
-"""
+"""Identities: verified, told, listed, deleted, signed for."""
 
 from __future__ import annotations
 
-import base64
-import secrets
 from typing import TYPE_CHECKING, Any
 
-from controlplane.core.arn import arn
 from controlplane.core.context import Context
-from controlplane.core.operation import ANY, Resource, operation
-from controlplane.core.paging import decode_token, encode_token
-from controlplane.services.ses import mailing
-from controlplane.services.ses.addresses import DOMAIN, bare
+from controlplane.core.operation import ANY, operation
+from controlplane.core.paging import encode_token
+from controlplane.services.ses import identities
 from controlplane.services.ses.errors import InvalidParameterValue
+from controlplane.services.ses.paging import after
 
 if TYPE_CHECKING:
     from types_boto3_ses.type_defs import (
@@ -32,80 +26,33 @@ if TYPE_CHECKING:
     )
 
 _MOST = 1000
-_INSERT = """
-INSERT INTO ses_identities (account_id, region, name, token, verified) VALUES ($1, $2, $3, $4, true)
-ON CONFLICT (account_id, region, name) DO UPDATE SET verified = true RETURNING token
-"""
-_NAMED = "SELECT * FROM ses_identities WHERE account_id = $1 AND region = $2 AND name = ANY($3)"
-_PAGE = """
-SELECT name FROM ses_identities WHERE account_id = $1 AND region = $2 AND ($3::text IS NULL OR name > $3)
-AND ($4::boolean IS NULL OR (name LIKE '%@%') = $4) ORDER BY name LIMIT $5
-"""
-_DELETE = "DELETE FROM ses_identities WHERE account_id = $1 AND region = $2 AND name = $3"
-_SET_KEY = """
-UPDATE ses_identities SET dkim = $4, sealed_key = $5, signs = true WHERE account_id = $1 AND region = $2 AND name = $3
-"""
-_SET_SIGNS = "UPDATE ses_identities SET signs = $4 WHERE account_id = $1 AND region = $2 AND name = $3 RETURNING true"
-
-
-def identity_arn(ctx: Context, name: str) -> str:
-    return arn("ses", ctx.region, ctx.account_id, f"identity/{name or '*'}")
-
-
-def _on(member: str) -> Any:
-    return lambda ctx, request: Resource(identity_arn(ctx, request[member]))
-
-
-async def _verify(ctx: Context, name: str) -> str:
-    token = base64.b64encode(secrets.token_bytes(32)).decode()
-    found: str = await ctx.db.fetchval(_INSERT, ctx.account_id, ctx.region, name, token)
-    return found
 
 
 @operation("VerifyEmailIdentity", on=ANY)
 async def verify_email_identity(ctx: Context, request: VerifyEmailIdentityRequestTypeDef) -> dict[str, Any]:
     """Take a mail address to send from."""
-    await _verify(ctx, _address(request["EmailAddress"]))
+    await identities.verify(ctx, identities.address(request["EmailAddress"]))
     return {}
-
-
-def _address(text: str) -> str:
-    local, _, domain = bare(text).rpartition("@")
-    return f"{local}@{domain.lower()}"
 
 
 @operation("VerifyEmailAddress", on=ANY)
 async def verify_email_address(ctx: Context, request: VerifyEmailAddressRequestTypeDef) -> None:
     """The older name of VerifyEmailIdentity."""
-    await _verify(ctx, _address(request["EmailAddress"]))
+    await identities.verify(ctx, identities.address(request["EmailAddress"]))
 
 
 @operation("VerifyDomainIdentity", on=ANY)
 async def verify_domain_identity(ctx: Context, request: VerifyDomainIdentityRequestTypeDef) -> dict[str, Any]:
     """Take a domain to send from. Raises InvalidParameterValue."""
-    return {"VerificationToken": await _verify(ctx, _domain(request["Domain"]))}
-
-
-def _domain(text: str) -> str:
-    if not DOMAIN.fullmatch(text):
-        raise InvalidParameterValue(f"Invalid domain name {text[:256]}.")
-    return text.lower()
+    return {"VerificationToken": await identities.verify(ctx, identities.domain(request["Domain"]))}
 
 
 @operation("VerifyDomainDkim", on=ANY)
 async def verify_domain_dkim(ctx: Context, request: VerifyDomainDkimRequestTypeDef) -> dict[str, Any]:
     """Have mails of a domain signed from now on."""
-    domain = _domain(request["Domain"])
-    await _verify(ctx, domain)
-    rows = await ctx.db.fetch(_NAMED, ctx.account_id, ctx.region, [domain])
-    if rows[0]["dkim"] is not None:
-        return {"DkimTokens": rows[0]["dkim"]["tokens"]}
-    selector, public, private = mailing.new_key()
-    tokens = [selector, secrets.token_hex(16), secrets.token_hex(16)]
-    facts = {"selector": selector, "public": public, "tokens": tokens}
-    sealed = mailing.seal_key(ctx.engine("sealing"), ctx.account_id, domain, private)
-    await ctx.db.execute(_SET_KEY, ctx.account_id, ctx.region, domain, facts, sealed)
-    return {"DkimTokens": tokens}
+    domain = identities.domain(request["Domain"])
+    await identities.verify(ctx, domain)
+    return {"DkimTokens": await identities.sign(ctx, domain)}
 
 
 @operation("GetIdentityDkimAttributes", on=ANY)
@@ -113,7 +60,7 @@ async def get_identity_dkim_attributes(
     ctx: Context, request: GetIdentityDkimAttributesRequestTypeDef
 ) -> dict[str, Any]:
     """Whether mails of identities are signed, and under which tokens."""
-    rows = await ctx.db.fetch(_NAMED, ctx.account_id, ctx.region, list(request["Identities"]))
+    rows = await identities.named(ctx, list(request["Identities"]))
     return {
         "DkimAttributes": {
             row["name"]: {
@@ -126,11 +73,11 @@ async def get_identity_dkim_attributes(
     }
 
 
-@operation("SetIdentityDkimEnabled", on=_on("Identity"))
+@operation("SetIdentityDkimEnabled", on=identities.on("Identity"))
 async def set_identity_dkim_enabled(ctx: Context, request: SetIdentityDkimEnabledRequestTypeDef) -> dict[str, Any]:
     """Begin or cease to sign. Raises InvalidParameterValue."""
     name = request["Identity"]
-    if not await ctx.db.fetchval(_SET_SIGNS, ctx.account_id, ctx.region, name, request["DkimEnabled"]):
+    if not await identities.set_signs(ctx, name, signs=request["DkimEnabled"]):
         raise InvalidParameterValue(f"Identity {name[:320]} is not verified or does not exist.")
     return {}
 
@@ -140,7 +87,7 @@ async def get_identity_verification_attributes(
     ctx: Context, request: GetIdentityVerificationAttributesRequestTypeDef
 ) -> dict[str, Any]:
     """The state of those identities that there are."""
-    rows = await ctx.db.fetch(_NAMED, ctx.account_id, ctx.region, list(request["Identities"]))
+    rows = await identities.named(ctx, list(request["Identities"]))
     return {
         "VerificationAttributes": {
             row["name"]: {
@@ -158,37 +105,27 @@ async def list_identities(ctx: Context, request: ListIdentitiesRequestTypeDef) -
     type = request.get("IdentityType")
     mails = None if type is None else type == "EmailAddress"
     size = min(max(request.get("MaxItems") or _MOST, 1), _MOST)
-    rows = await ctx.db.fetch(_PAGE, ctx.account_id, ctx.region, _after(request), mails, size + 1)
+    rows = await identities.page(ctx, after(request), mails, size + 1)
     names = [row["name"] for row in rows[:size]]
     more = {"NextToken": encode_token(names[-1])} if len(rows) > size else {}
     return {"Identities": names, **more}
 
 
-def _after(request: Any) -> str | None:
-    token = request.get("NextToken")
-    if not token:
-        return None
-    try:
-        return str(decode_token(token))
-    except ValueError as error:
-        raise InvalidParameterValue("Invalid NextToken") from error
-
-
 @operation("ListVerifiedEmailAddresses", on=ANY)
 async def list_verified_email_addresses(ctx: Context, request: Any) -> dict[str, Any]:
     """The mail addresses among the identities."""
-    rows = await ctx.db.fetch(_PAGE, ctx.account_id, ctx.region, None, True, _MOST)
+    rows = await identities.page(ctx, None, True, _MOST)
     return {"VerifiedEmailAddresses": [row["name"] for row in rows]}
 
 
-@operation("DeleteIdentity", on=_on("Identity"))
+@operation("DeleteIdentity", on=identities.on("Identity"))
 async def delete_identity(ctx: Context, request: DeleteIdentityRequestTypeDef) -> dict[str, Any]:
     """Delete an identity; one that is not there is no error."""
-    await ctx.db.execute(_DELETE, ctx.account_id, ctx.region, request["Identity"])
+    await identities.delete(ctx, request["Identity"])
     return {}
 
 
-@operation("DeleteVerifiedEmailAddress", on=_on("EmailAddress"))
+@operation("DeleteVerifiedEmailAddress", on=identities.on("EmailAddress"))
 async def delete_verified_email_address(ctx: Context, request: DeleteVerifiedEmailAddressRequestTypeDef) -> None:
     """The older name of DeleteIdentity."""
-    await ctx.db.execute(_DELETE, ctx.account_id, ctx.region, request["EmailAddress"])
+    await identities.delete(ctx, request["EmailAddress"])

@@ -6,14 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, operation
-from controlplane.core.paging import decode_token, encode_token
-from controlplane.services.ses import mailing, templates
-from controlplane.services.ses.errors import (
-    AlreadyExists,
-    InvalidParameterValue,
-    InvalidTemplate,
-    TemplateDoesNotExist,
-)
+from controlplane.core.paging import encode_token
+from controlplane.services.ses import template_store, templates
+from controlplane.services.ses.paging import after
 
 if TYPE_CHECKING:
     from types_boto3_ses.type_defs import (
@@ -26,67 +21,35 @@ if TYPE_CHECKING:
     )
 
 _MOST = 100
-_PARTS = ("SubjectPart", "TextPart", "HtmlPart")
-_GET = "SELECT content FROM ses_templates WHERE account_id = $1 AND region = $2 AND name = $3"
-_INSERT = """
-INSERT INTO ses_templates (account_id, region, name, content) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
-RETURNING true
-"""
-_UPDATE = "UPDATE ses_templates SET content = $4 WHERE account_id = $1 AND region = $2 AND name = $3 RETURNING true"
-_DELETE = "DELETE FROM ses_templates WHERE account_id = $1 AND region = $2 AND name = $3"
-_PAGE = """
-SELECT name, created_at FROM ses_templates WHERE account_id = $1 AND region = $2 AND ($3::text IS NULL OR name > $3)
-ORDER BY name LIMIT $4
-"""
-
-
-async def content_of(ctx: Context, name: str) -> dict[str, str]:
-    """The parts of a template. Raises TemplateDoesNotExist."""
-    row = await ctx.db.cached_row(_GET, ctx.account_id, ctx.region, name)
-    if row is None:
-        raise TemplateDoesNotExist(name)
-    found: dict[str, str] = row["content"]
-    return found
-
-
-def _content(template: Any) -> tuple[str, dict[str, str]]:
-    name = template["TemplateName"]
-    if not name:
-        raise InvalidTemplate("The template name must be specified.")
-    if not template.get("SubjectPart"):
-        raise InvalidTemplate("The subject must be specified.")
-    return name, {part: template[part] for part in _PARTS if template.get(part) is not None}
 
 
 @operation("CreateTemplate", on=ANY)
 async def create_template(ctx: Context, request: CreateTemplateRequestTypeDef) -> dict[str, Any]:
     """Keep a template. Raises AlreadyExists, InvalidTemplate."""
-    name, content = _content(request["Template"])
-    if not await ctx.db.fetchval(_INSERT, ctx.account_id, ctx.region, name, content):
-        raise AlreadyExists(f"Template {name} already exists.")
+    name = request["Template"]["TemplateName"]
+    await template_store.create(ctx, name, template_store.content(name, request["Template"]))
     return {}
 
 
 @operation("UpdateTemplate", on=ANY)
 async def update_template(ctx: Context, request: UpdateTemplateRequestTypeDef) -> dict[str, Any]:
     """Change a template. Raises TemplateDoesNotExist."""
-    name, content = _content(request["Template"])
-    if not await ctx.db.fetchval(_UPDATE, ctx.account_id, ctx.region, name, content):
-        raise TemplateDoesNotExist(name)
+    name = request["Template"]["TemplateName"]
+    await template_store.update(ctx, name, template_store.content(name, request["Template"]))
     return {}
 
 
 @operation("GetTemplate", on=ANY)
 async def get_template(ctx: Context, request: GetTemplateRequestTypeDef) -> dict[str, Any]:
     """A template. Raises TemplateDoesNotExist."""
-    content = await content_of(ctx, request["TemplateName"])
-    return {"Template": {"TemplateName": request["TemplateName"], **content}}
+    name = request["TemplateName"]
+    return {"Template": {"TemplateName": name, **await template_store.read(ctx, name)}}
 
 
 @operation("DeleteTemplate", on=ANY)
 async def delete_template(ctx: Context, request: DeleteTemplateRequestTypeDef) -> dict[str, Any]:
     """Delete a template; one that is not there is no error."""
-    await ctx.db.execute(_DELETE, ctx.account_id, ctx.region, request["TemplateName"])
+    await template_store.delete(ctx, request["TemplateName"])
     return {}
 
 
@@ -94,13 +57,7 @@ async def delete_template(ctx: Context, request: DeleteTemplateRequestTypeDef) -
 async def list_templates(ctx: Context, request: ListTemplatesRequestTypeDef) -> dict[str, Any]:
     """The caller's templates by name."""
     size = min(max(request.get("MaxItems") or _MOST, 1), _MOST)
-    token, after = request.get("NextToken"), None
-    if token:
-        try:
-            after = str(decode_token(token))
-        except ValueError as error:
-            raise InvalidParameterValue("Invalid NextToken") from error
-    rows = await ctx.db.fetch(_PAGE, ctx.account_id, ctx.region, after, size + 1)
+    rows = await template_store.page(ctx, after(request), size + 1)
     told = [{"Name": row["name"], "CreatedTimestamp": row["created_at"]} for row in rows[:size]]
     more = {"NextToken": encode_token(rows[size - 1]["name"])} if len(rows) > size else {}
     return {"TemplatesMetadata": told, **more}
@@ -109,13 +66,5 @@ async def list_templates(ctx: Context, request: ListTemplatesRequestTypeDef) -> 
 @operation("TestRenderTemplate", on=ANY)
 async def test_render_template(ctx: Context, request: TestRenderTemplateRequestTypeDef) -> dict[str, Any]:
     """The mail that a template makes of some data. Raises MissingRenderingAttribute."""
-    content, values = await content_of(ctx, request["TemplateName"]), templates.data(request["TemplateData"])
-    filled = {part: templates.render(text, values, markup=part == "HtmlPart") for part, text in content.items()}
-    mail = mailing.compose(
-        "sender@example.com",
-        {},
-        filled.get("SubjectPart", ""),
-        text=filled.get("TextPart"),
-        html=filled.get("HtmlPart"),
-    )
-    return {"RenderedTemplate": mail.as_string()}
+    parts = await template_store.read(ctx, request["TemplateName"])
+    return {"RenderedTemplate": template_store.tried(parts, templates.data(request["TemplateData"]))}

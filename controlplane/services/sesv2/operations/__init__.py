@@ -1,0 +1,1 @@
+"""The operations of SES v2."""
