@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         description="Address and port on which the hosted zones of Route 53 answer, over UDP and TCP. The server is "
         "started with the first zone.",
     )
+    smtp_listen: Annotated[str, AfterValidator(_listen)] = Field(
+        default="127.0.0.1:2525",
+        description="Address and port on which mail from outside is taken, for accounts with receipt rules of SES. The "
+        "listener is started with the first active rule set.",
+    )
     dns_places: Annotated[dict[str, str], AfterValidator(_places)] = Field(
         default={},
         description="Where networks are, for geolocation and latency records of Route 53: continent, country and "
@@ -222,6 +227,17 @@ class Settings(BaseSettings):
         """Host and port on which zones answer."""
         host, _, port = self.dns_listen.rpartition(":")
         return host.strip("[]"), int(port)
+
+    @property
+    def smtp_address(self) -> tuple[str, int]:
+        """Host and port on which mail is taken."""
+        host, _, port = self.smtp_listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def smtp_wanted(self) -> Path:
+        """File whose being there makes the supervisor start the listener for mail."""
+        return self.run / "smtp.wanted"
 
     @property
     def endpoint(self) -> str:

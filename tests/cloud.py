@@ -126,6 +126,10 @@ class Cloud:
         lines = (self.home / "etc/powerdns/pdns.conf").read_text().splitlines()
         return next(int(line.partition("=")[2]) for line in lines if line.startswith("local-port="))
 
+    def smtp_port(self) -> int:
+        """The port on which mail is taken."""
+        return int((self.home / "smtp-port").read_text())
+
     def id(self) -> str:
         """The short id in the names of everything that its agent makes on this host."""
         return str(json.loads((self.home / "agent/identity.json").read_text())["cloud"])
@@ -213,14 +217,17 @@ class Cloud:
             return thread.submit(asyncio.run, run()).result()
 
     def _spawn(self, guardian: int, settings: dict[str, Any]) -> None:
-        with socket.socket() as probe, socket.socket() as other:
+        with socket.socket() as probe, socket.socket() as other, socket.socket() as mail:
             probe.bind(("127.0.0.1", 0))
             other.bind(("127.0.0.1", 0))
+            mail.bind(("127.0.0.1", 0))
+            settings.setdefault("smtp_listen", f"127.0.0.1:{mail.getsockname()[1]}")
             port, dns = probe.getsockname()[1], other.getsockname()[1]
         settings.setdefault("dns_listen", f"127.0.0.1:{dns}")
         settings.setdefault("public_range", take_range())
         settings.setdefault("containers", False)
         settings.setdefault("dns_places", PLACES)
+        (self.home / "smtp-port").write_text(settings["smtp_listen"].rpartition(":")[2])
         chosen = Settings(home=self.home, listen=f"127.0.0.1:{port}", agent=self._agent, **settings)
         with (self.home / "supervisor.log").open("ab") as log:
             subprocess.Popen(

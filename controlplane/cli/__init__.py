@@ -11,6 +11,7 @@ from controlplane.cli import (  # noqa: F401  (they register their commands)
     develop,
     images,
     lifecycle,
+    mail,
     observe,
     quotas,
     scaffold,

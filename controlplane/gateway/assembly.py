@@ -58,6 +58,7 @@ class Assembly:
             "blobs": self.blobs,
             "dns": PowerDns(settings.run, settings.dns_address),
             "sealing": self.sealer,
+            "mailroom": settings.smtp_wanted,
             "forms": Forms(self.principals, self.sealer),
             "attempts": Attempts(database),
             "database": database,

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from controlplane.engines.dns import process
@@ -48,6 +49,8 @@ def stages(settings: Settings, owner: Owner, listening: int) -> list[Stage]:
         (ours("bootstrap", "controlplane.supervise.bootstrap", once=True),),
         (*gateways, *work),
     ]
+    mail = ours("mail", "controlplane.supervise.mail")
+    plan.append((replace(mail, wanted=settings.smtp_wanted),))
     if process.installed():
         plan.append((_dns(settings, owner),))
     agents = []

@@ -23,6 +23,8 @@ from controlplane.engines.dns.contract import Answer, Choices, Zone
 
 _SCHEMA = Path("/usr/share/pdns-backend-pgsql/schema/schema.pgsql.sql")
 _MADE = "SELECT to_regclass('powerdns.domains') IS NOT NULL"
+# What a session once looked for in vain it may not find until its next transaction; a query of the catalog finds it.
+_REALLY_MADE = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'powerdns' AND tablename = 'domains')"
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('powerdns', 0))"
 _FIND = "SELECT id, account FROM powerdns.domains WHERE name = $1 FOR UPDATE"
 _INSERT = """
@@ -99,7 +101,7 @@ class PowerDns:
         if await db.fetchval(_MADE):
             return
         await db.execute(_ONE_AT_A_TIME)
-        if not await db.fetchval(_MADE):
+        if not await db.fetchval(_REALLY_MADE):
             text = await asyncio.to_thread(_SCHEMA.read_text)
             await db.execute(f"CREATE SCHEMA IF NOT EXISTS powerdns; SET LOCAL search_path = powerdns; {text}")
             await db.execute("SET LOCAL search_path = public")

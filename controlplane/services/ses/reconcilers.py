@@ -8,7 +8,8 @@ from uuid import UUID
 
 from controlplane.core.context import Unit
 from controlplane.core.errors import AwsError, EngineUnavailable
-from controlplane.services.ses import events, fates, keys, mailing, relaying, suppression
+from controlplane.services.ses import events, fates, inbound, keys, mailing, relaying, suppression
+from controlplane.services.ses.receiving import RECEIVE
 from controlplane.services.ses.relaying import RELAY
 from controlplane.work.reconciler import GONE, Again, Outcome, Run, reconciler
 
@@ -23,6 +24,7 @@ UPDATE ses_mails SET waiting = $2, attempts = attempts + 1, bounced = bounced + 
     facts = CASE WHEN $2 = '[]'::jsonb THEN '{}'::jsonb ELSE facts END
 WHERE id = $1
 """
+_APPLIED = "UPDATE ses_mails SET facts = '{}' WHERE id = $1"
 _SETTINGS = "SELECT settings FROM ses_accounts WHERE account_id = $1 AND region = $2"
 _MOST_ATTEMPTS = 12
 _SECONDS = 15.0
@@ -68,6 +70,17 @@ async def tell(run: Run, key: str) -> Outcome:
                 raise
             log.info("an event of SES was not taken by its topic: %s", error.code)
     return None
+
+
+@reconciler(RECEIVE)
+async def receive(run: Run, key: str) -> Outcome:
+    """Apply the rules to a mail that has come in, once."""
+    async with run.step() as db:
+        row = await db.fetchrow(f"{_MAIL} FOR UPDATE", UUID(key))
+        if row is not None and row["facts"].get("new"):
+            await inbound.apply(run, db, row)
+            await db.execute(_APPLIED, row["id"])
+    return GONE
 
 
 @reconciler(RELAY)

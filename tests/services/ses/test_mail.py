@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 from controlplane.settings import Settings
 from tests.cloud import Account, Cloud
 
+pytestmark = pytest.mark.xdist_group("mail")
 BODY = {"Subject": {"Data": "grüße"}, "Body": {"Text": {"Data": "hallo"}, "Html": {"Data": "<b>hallo</b>"}}}
 
 

@@ -18,6 +18,7 @@ from tests.services.organizations.test_organizations import code
 from tests.services.route53.conftest import Zone
 from tests.services.ses.test_mail import mailbox
 
+pytestmark = pytest.mark.xdist_group("mail")
 SIMULATOR = "simulator.amazonses.com"
 
 

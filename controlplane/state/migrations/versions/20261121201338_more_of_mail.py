@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "20261121201338"
-down_revision = "20261121195107"
+down_revision = "20261121200000"
 
 
 def upgrade() -> None:

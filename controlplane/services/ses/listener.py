@@ -1,0 +1,122 @@
+"""Mail from outside, over SMTP (aiosmtpd): taken by somebody's rules, or refused. Nothing is relayed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+from uuid import uuid4
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from controlplane.services.ses import mailing, receiving
+from controlplane.services.ses.receiving import RECEIVE, Box
+from controlplane.state.database import Database
+from controlplane.state.sealing import Sealer
+from controlplane.work.wake import wake
+
+log = logging.getLogger(__name__)
+
+_MOST_RECIPIENTS, _MOST_HOPS, _MOST_CONNECTIONS = 50, 30, 100
+_IDLE_SECONDS, _MOST_COMMANDS = 60.0, 200
+_REFUSED = "550 5.1.1 Mailbox unavailable"
+
+
+class Handler:
+    """What aiosmtpd asks. A mail is stored before it is acknowledged; rules are applied behind it."""
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._database = database
+        self._sealer = sealer
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if len(envelope.rcpt_tos) >= _MOST_RECIPIENTS:
+            return "452 4.5.3 Too many recipients"
+        if "\0" in address or not address.isprintable() or "@" not in address or len(address) > 320:
+            return "553 5.1.3 Not an address"
+        async with self._database.unit() as db:
+            box = await receiving.taken_by(db, address, _peer(session))
+        if box is None:
+            return _REFUSED
+        envelope.rcpt_tos.append(address)
+        _boxes(session).setdefault(address, box)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        content = envelope.content if isinstance(envelope.content, bytes) else b""
+        head = b"\n" + content.partition(b"\r\n\r\n")[0].lower()
+        if head.count(b"\nreceived:") > _MOST_HOPS:
+            return "554 5.4.6 Too many hops"
+        sender = (envelope.mail_from or "").removeprefix("<").removesuffix(">")  # `<>` is nobody
+        if "\0" in sender or not sender.isprintable():
+            return "553 5.1.7 Not an address"
+        trace = f"Received: from [{_peer(session)}] by celaje; {format_datetime(datetime.now(UTC))}\r\n"
+        whole = f"Return-Path: <{sender}>\r\n{trace}".encode("utf-8", "replace") + content
+        by_box: dict[Box, list[str]] = {}
+        for address in dict.fromkeys(envelope.rcpt_tos):
+            by_box.setdefault(_boxes(session)[address], []).append(address)
+        async with self._database.unit() as db:
+            for box, to in by_box.items():
+                id = uuid4()
+                own = (box.account_id, box.region)
+                facts = {"received": True, "facts": {"new": True}}
+                await mailing.keep(db, self._sealer, own, id, sender, to, whole, counted=False, **facts)
+                await wake(db, RECEIVE, str(id))
+        return "250 2.6.0 Message accepted"
+
+    async def handle_VRFY(self, server: SMTP, session: Session, envelope: Envelope, address: str) -> str:
+        return "252 2.5.2 Cannot verify"
+
+
+def _peer(session: Session) -> str:
+    """The address at the other end."""
+    peer: Any = session.peer
+    return str(peer[0])
+
+
+def _boxes(session: Session) -> dict[str, Box]:
+    found: Any = session
+    if not hasattr(found, "boxes"):
+        found.boxes = {}
+    boxes: dict[str, Box] = found.boxes
+    return boxes
+
+
+class Connection(SMTP):
+    """One connection; there are never more than a bound."""
+
+    open = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        Connection.open += 1
+        super().connection_made(transport)
+        if Connection.open > _MOST_CONNECTIONS:
+            transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        Connection.open -= 1
+        super().connection_lost(error)
+
+
+async def listen(database: Database, sealer: Sealer, address: tuple[str, int]) -> asyncio.Server:
+    """Take mail on an address."""
+    handler, loop = Handler(database, sealer), asyncio.get_running_loop()
+
+    def connection() -> Connection:
+        return Connection(
+            handler,
+            data_size_limit=mailing.LARGEST,
+            enable_SMTPUTF8=True,
+            ident="celaje",
+            hostname="celaje",
+            timeout=_IDLE_SECONDS,
+            command_call_limit=_MOST_COMMANDS,
+            auth_exclude_mechanism=("LOGIN", "PLAIN"),
+            loop=loop,
+        )
+
+    return await loop.create_server(connection, *address)
