@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261121201338"
-down_revision = "20261121200000"
+revision = "20261121204500"
+down_revision = "20261121201554"
 
 
 def upgrade() -> None:
