@@ -16,6 +16,7 @@ from controlplane.cli import (  # noqa: F401  (they register their commands)
     quotas,
     scaffold,
     welcome,
+    zones,
 )
 from controlplane.cli.application import Failure, application, errors
 

@@ -26,6 +26,9 @@ enable-lua-records=yes
 edns-subnet-processing=yes
 receiver-threads=1
 distributor-threads=1
+# Nobody gets a whole zone.
+disable-axfr=yes
+allow-notify-from=
 version-string=anonymous
 security-poll-suffix=
 daemon=no

@@ -30,6 +30,7 @@ class Batch:
         }
         self.after = dict(self.before)
         self.messages: list[str] = []
+        self._instance: str | None = None
 
     def apply(self, given: list[Mapping[str, Any]]) -> None:
         """Raises InvalidInput for what is no change at all, InvalidChangeBatch for what cannot be done."""
@@ -44,6 +45,17 @@ class Batch:
         if self.messages:
             raise InvalidChangeBatch(self.messages)
 
+    def replace(self, instance: str, sets: list[dict[str, Any]]) -> None:
+        """Put record sets in place of those of a traffic policy instance. Raises as `apply` does."""
+        self._instance = instance
+        own = [key for key, content in self.after.items() if content.get("TrafficPolicyInstanceId") == instance]
+        for key in own:
+            del self.after[key]
+        for each in sets:
+            if "AliasTarget" in each:
+                each["AliasTarget"] = {**each["AliasTarget"], "HostedZoneId": self._zone["id"]}
+        self.apply([{"Action": "CREATE", "ResourceRecordSet": each} for each in sets])
+
     def _apply_one(self, action: str, given: Mapping[str, Any], touched: set[tuple[Key, str]]) -> None:
         try:
             name = names.normal(given["Name"])
@@ -51,6 +63,8 @@ class Batch:
             self.messages.append(f"FATAL problem: {error.message} encountered with '{given['Name'][:100]}'")
             return
         content = _content(name, given)
+        if self._instance is not None:
+            content["TrafficPolicyInstanceId"] = self._instance
         key = (name, given["Type"], given.get("SetIdentifier") or "")
         kind = "DELETE" if action == "DELETE" else "PUT"
         if (key, kind) in touched or ((key, "PUT") in touched and kind == "DELETE"):
@@ -74,6 +88,9 @@ class Batch:
 
     def _change(self, action: str, key: Key, content: Mapping[str, Any]) -> None:
         there = self.after.get(key)
+        if there is not None and there.get("TrafficPolicyInstanceId") and self._instance is None:
+            self.messages.append(f"The resource record set {_told(key)} is of a traffic policy instance")
+            return
         if action == "CREATE" and there is not None:
             self.messages.append(f"Tried to create resource record set {_told(key)} but it already exists")
         elif action == "DELETE" and there is None:

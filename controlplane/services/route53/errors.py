@@ -133,3 +133,39 @@ class TooManyVPCAssociationAuthorizations(AwsError):
 
 class InvalidPaginationToken(AwsError):
     code = "InvalidPaginationToken"
+
+
+class InvalidTrafficPolicyDocument(AwsError):
+    code = "InvalidTrafficPolicyDocument"
+
+
+class NoSuchTrafficPolicy(AwsError):
+    code = "NoSuchTrafficPolicy"
+    status = 404
+
+
+class TrafficPolicyAlreadyExists(AwsError):
+    code = "TrafficPolicyAlreadyExists"
+    status = 409
+
+
+class TooManyTrafficPolicies(AwsError):
+    code = "TooManyTrafficPolicies"
+
+
+class TrafficPolicyInUse(AwsError):
+    code = "TrafficPolicyInUse"
+
+
+class ConflictingTypes(AwsError):
+    code = "ConflictingTypes"
+
+
+class NoSuchTrafficPolicyInstance(AwsError):
+    code = "NoSuchTrafficPolicyInstance"
+    status = 404
+
+
+class TrafficPolicyInstanceAlreadyExists(AwsError):
+    code = "TrafficPolicyInstanceAlreadyExists"
+    status = 409

@@ -115,3 +115,35 @@ class HealthCheck(Base):
     failure: Mapped[str | None] = mapped_column(Text)
     failed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class TrafficPolicy(Base):
+    """One version of a traffic policy."""
+
+    __tablename__ = "route53_traffic_policies"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text, index=True)
+    name: Mapped[str] = mapped_column(Text)
+    type: Mapped[str] = mapped_column(Text)
+    document: Mapped[str] = mapped_column(Text)
+    comment: Mapped[str | None] = mapped_column(Text)
+
+
+class TrafficInstance(Base):
+    """A traffic policy that answers for a name; its record sets name it. It is applied when the zone's `zone_version`
+    is answered."""
+
+    __tablename__ = "route53_traffic_instances"
+    __table_args__ = (UniqueConstraint("zone_id", "name", "type"),)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text, index=True)
+    zone_id: Mapped[str] = mapped_column(ForeignKey("route53_zones.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(Text)
+    type: Mapped[str] = mapped_column(Text)
+    ttl: Mapped[int] = mapped_column(BigInteger)
+    policy_id: Mapped[str] = mapped_column(Text, index=True)
+    policy_version: Mapped[int] = mapped_column(Integer)
+    zone_version: Mapped[int] = mapped_column(BigInteger)

@@ -43,7 +43,7 @@ class Handler:
         if box is None:
             return _REFUSED
         envelope.rcpt_tos.append(address)
-        _boxes(session).setdefault(address, box)
+        _boxes(session)[address] = box
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:

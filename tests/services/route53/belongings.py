@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.cloud import Account
 
 
 def make(account: Account) -> None:
-    """A zone with a record, a health check and a delegation set."""
+    """A zone with a record, a health check, a traffic policy with an instance and a delegation set."""
     client = account.client("route53")
     name = f"own-{account.id}.test"
     zone = client.create_hosted_zone(Name=name, CallerReference=f"own-zone-{account.id}")["HostedZone"]["Id"]
@@ -15,4 +17,12 @@ def make(account: Account) -> None:
     client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=changes)
     config = {"Type": "TCP", "IPAddress": "192.0.2.1", "Port": 80, "Disabled": True}
     client.create_health_check(CallerReference=f"own-check-{account.id}", HealthCheckConfig=config)
+    endpoints = {"e": {"Type": "value", "Value": "192.0.2.1"}}
+    document = {"AWSPolicyFormatVersion": "2015-10-01", "RecordType": "A", "Endpoints": endpoints, "StartEndpoint": "e"}
+    policy = client.create_traffic_policy(Name=f"own-policy-{account.id}", Document=json.dumps(document))[
+        "TrafficPolicy"
+    ]
+    client.create_traffic_policy_instance(
+        HostedZoneId=zone, Name=f"own-tp.{name}", TTL=60, TrafficPolicyId=policy["Id"], TrafficPolicyVersion=1
+    )
     client.create_reusable_delegation_set(CallerReference=f"own-set-{account.id}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import socket
 import threading
 import time
@@ -223,3 +224,58 @@ def test_geography_decides_by_where_the_question_comes_from(zone: Zone) -> None:
     assert (answered("none", "10.82.0.0"), answered("none", "10.81.0.0")) == (["192.0.2.8"], [])
     odd = lambda: answered("geo", "nowhere")  # noqa: E731
     assert code(odd) == "InvalidInput"
+
+
+def test_traffic_policies_answer_as_their_rules_say(zone: Zone, cloud: Cloud) -> None:
+    client = zone.client
+    endpoints = {name: {"Type": "value", "Value": f"192.0.2.{name}"} for name in ("1", "2", "3")}
+    rules: dict[str, Any] = {
+        "geo": {
+            "RuleType": "geo",
+            "Locations": [
+                {"IsDefault": True, "EndpointReference": "1"},
+                {"Continent": "EU", "RuleReference": "split", "EvaluateTargetHealth": True},
+            ],
+        },
+        "split": {
+            "RuleType": "weighted",
+            "Items": [{"Weight": "0", "EndpointReference": "2"}, {"Weight": "5", "EndpointReference": "3"}],
+        },
+    }
+    document = {"AWSPolicyFormatVersion": "2015-10-01", "RecordType": "A", "Endpoints": endpoints, "StartRule": "geo"}
+
+    def policy(**more: Any) -> dict[str, Any]:
+        text = json.dumps({**document, "Rules": rules, **more})
+        made: dict[str, Any] = client.create_traffic_policy(Name=uuid.uuid4().hex, Document=text)["TrafficPolicy"]
+        return made
+
+    made = policy()
+    chosen = {"TrafficPolicyId": made["Id"], "TrafficPolicyVersion": 1, "TTL": 60}
+    instance = client.create_traffic_policy_instance(HostedZoneId=zone.id, Name=f"t.{zone.name}", **chosen)
+    id = instance["TrafficPolicyInstance"]["Id"]
+
+    def applied() -> bool:
+        return bool(client.get_traffic_policy_instance(Id=id)["TrafficPolicyInstance"]["State"] == "Applied")
+
+    def answered(network: str) -> list[str]:
+        given = {"EDNS0ClientSubnetIP": network, "EDNS0ClientSubnetMask": "24"}
+        asked = {"HostedZoneId": zone.id, "RecordName": f"t.{zone.name}", "RecordType": "A"}
+        return list(client.test_dns_answer(**asked, **given)["RecordData"])
+
+    cloud.wait_until(applied, 30)
+    assert (answered("203.0.113.0"), answered("10.81.0.0")) == (["192.0.2.1"], ["192.0.2.3"])
+    mine = zone.set("t", "A", "192.0.2.9", SetIdentifier=f"{id[:8]}-0", GeoLocation={"CountryCode": "*"})
+    assert code(lambda: zone.change(mine, action="UPSERT")) == "InvalidChangeBatch"
+    in_use = lambda: client.delete_traffic_policy(Id=made["Id"], Version=1)  # noqa: E731
+    assert code(in_use) == "TrafficPolicyInUse"
+    text = json.dumps({**document, "StartRule": None, "StartEndpoint": "2"})
+    assert client.create_traffic_policy_version(Id=made["Id"], Document=text)["TrafficPolicy"]["Version"] == 2
+    client.update_traffic_policy_instance(Id=id, **{**chosen, "TrafficPolicyVersion": 2})
+    cloud.wait_until(lambda: applied() and answered("10.81.0.0") == ["192.0.2.2"], 30)
+    client.delete_traffic_policy(Id=made["Id"], Version=1)
+    assert client.get_traffic_policy_instance_count()["TrafficPolicyInstanceCount"] == 1
+    client.delete_traffic_policy_instance(Id=id)
+    assert {item["Type"] for item in zone.listed()} == {"NS", "SOA"}
+    loop = {"geo": {"RuleType": "multivalue", "Items": [{"RuleReference": "geo"}]}}
+    for bad in ({"Rules": loop}, {"StartRule": "none"}, {"RecordType": "SOA"}, {"StartEndpoint": "1"}, {"Rules": []}):
+        assert code(lambda bad=bad: policy(**bad)) == "InvalidTrafficPolicyDocument", bad

@@ -1,0 +1,1 @@
+"""Amazon Route 53 Resolver: who answers the questions of VPCs."""

@@ -1,0 +1,1 @@
+"""The operations of Route 53 Resolver."""
