@@ -17,7 +17,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from controlplane.access import accounts
-from controlplane.cli.application import Failure, Home, application, load_settings, output
+from controlplane.cli.application import Failure, Home, application, endpoint, load_settings, output
 from controlplane.cli.owner import in_database
 from controlplane.services.route53 import records
 from controlplane.supervise.bootstrap import FIRST_ACCOUNT
@@ -115,7 +115,7 @@ def _client(account: str, home: Any) -> Any:
     return botocore.session.get_session().create_client(
         "route53",
         region_name=settings.region,
-        endpoint_url=settings.endpoint,
+        endpoint_url=endpoint(settings),
         aws_access_key_id=found.access_key_id,
         aws_secret_access_key=found.secret_access_key,
     )

@@ -122,7 +122,7 @@ async def put_destination(ctx: Context, set_name: str, name: str, destination: M
     if new and name in row["destinations"]:
         raise EventDestinationAlreadyExists(f"Event destination <{name}> already exists.")
     if not new and name not in row["destinations"]:
-        raise EventDestinationDoesNotExist(f"No EventDestination found for {name}")
+        raise EventDestinationDoesNotExist(f"No EventDestination found for {set_name}")
     if new and len(row["destinations"]) >= _MOST_DESTINATIONS:
         raise InvalidParameterValue(f"A configuration set has at most {_MOST_DESTINATIONS} event destinations.")
     there = {**({} if new else row["destinations"][name]), **destination}
@@ -141,7 +141,7 @@ async def drop_destination(ctx: Context, set_name: str, name: str) -> None:
     """Raises ConfigurationSetDoesNotExist, EventDestinationDoesNotExist."""
     row = await find(ctx, set_name)
     if name not in row["destinations"]:
-        raise EventDestinationDoesNotExist(f"No EventDestination found for {name}")
+        raise EventDestinationDoesNotExist(f"No EventDestination found for {set_name}")
     rest = {key: value for key, value in row["destinations"].items() if key != name}
     await _write(ctx, row, row["options"], rest, row["tags"])
 
