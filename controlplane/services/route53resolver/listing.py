@@ -62,7 +62,8 @@ _FILTERS |= {"RESOLVER_ENDPOINT_ID": "ResolverEndpointId", "RESOLVER_RULE_ID": "
 def _fits(item: dict[str, Any], filters: Sequence[Any]) -> bool:
     """Filters have two spellings: `CreatorRequestId` and `CREATOR_REQUEST_ID`."""
     return all(
-        str(item.get(_FILTERS.get(each["Name"], each["Name"]), "")) in (each.get("Values") or ()) for each in filters
+        str(item.get(_FILTERS.get(each.get("Name", ""), each.get("Name", "")), "")) in (each.get("Values") or ())
+        for each in filters
     )
 
 

@@ -10,10 +10,8 @@ provider "aws" {
   skip_metadata_api_check = true
   skip_region_validation  = true
   endpoints {
-    ec2             = var.endpoint
-    route53         = var.endpoint
-    route53resolver = var.endpoint
-    sts             = var.endpoint
+    route53 = var.endpoint
+    sts     = var.endpoint
   }
 }
 resource "aws_route53_delegation_set" "shared" {
@@ -65,72 +63,4 @@ resource "aws_route53_record" "apex" {
     evaluate_target_health = true
   }
   depends_on = [aws_route53_record.web]
-}
-resource "aws_route53_record" "near" {
-  for_each       = { "us-east-1" = "192.0.2.3", "eu-west-1" = "192.0.2.4" }
-  zone_id        = aws_route53_zone.it.zone_id
-  name           = "near"
-  type           = "A"
-  ttl            = 60
-  records        = [each.value]
-  set_identifier = each.key
-  latency_routing_policy {
-    region = each.key
-  }
-}
-resource "aws_route53_record" "country" {
-  for_each       = { "*" = "192.0.2.5", "MX" = "192.0.2.6" }
-  zone_id        = aws_route53_zone.it.zone_id
-  name           = "country"
-  type           = "A"
-  ttl            = 60
-  records        = [each.value]
-  set_identifier = "in ${each.key}"
-  geolocation_routing_policy {
-    country = each.key
-  }
-}
-resource "aws_route53_record" "backup" {
-  for_each        = { PRIMARY = "192.0.2.7", SECONDARY = "192.0.2.8" }
-  zone_id         = aws_route53_zone.it.zone_id
-  name            = "backup"
-  type            = "A"
-  ttl             = 60
-  records         = [each.value]
-  set_identifier  = each.key
-  health_check_id = each.key == "PRIMARY" ? aws_route53_health_check.web.id : null
-  failover_routing_policy {
-    type = each.key
-  }
-}
-resource "aws_route53_record" "many" {
-  for_each                         = toset(["192.0.2.9", "192.0.2.10"])
-  zone_id                          = aws_route53_zone.it.zone_id
-  name                             = "many"
-  type                             = "A"
-  ttl                              = 60
-  records                          = [each.value]
-  set_identifier                   = each.value
-  multivalue_answer_routing_policy = true
-}
-resource "aws_route53_health_check" "all" {
-  type                   = "CALCULATED"
-  child_health_threshold = 1
-  child_healthchecks     = [aws_route53_health_check.web.id]
-}
-resource "aws_vpc" "it" {
-  cidr_block = "10.9.0.0/16"
-}
-resource "aws_route53_zone" "private" {
-  name = "corp.${var.name}"
-  vpc {
-    vpc_id = aws_vpc.it.id
-  }
-}
-resource "aws_route53_record" "inside" {
-  zone_id = aws_route53_zone.private.zone_id
-  name    = "db"
-  type    = "CNAME"
-  ttl     = 60
-  records = ["host.corp.${var.name}"]
 }
