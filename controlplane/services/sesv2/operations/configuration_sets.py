@@ -37,7 +37,6 @@ async def get_configuration_set(ctx: Context, request: Any) -> dict[str, Any]:
     defaults: dict[str, Any] = {
         "SendingOptions": {"SendingEnabled": True},
         "ReputationOptions": {"ReputationMetricsEnabled": False},
-        "DeliveryOptions": {"TlsPolicy": "OPTIONAL"},
     }
     shown = {name: value for name, value in {**defaults, **row["options"]}.items() if value}
     return {"ConfigurationSetName": row["name"], **shown, "Tags": shown_tags(row["tags"])}
