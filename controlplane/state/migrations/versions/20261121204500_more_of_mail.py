@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "20261121204500"
-down_revision = "20261121201554"
+down_revision = "20261121203000"
 
 
 def upgrade() -> None:
