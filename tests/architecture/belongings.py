@@ -41,8 +41,8 @@ SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' 
 """
 _ORGANIZATION = "organization_id IN (SELECT organization_id FROM organizations_members WHERE member_id = $1)"
 _DIGEST = "SELECT coalesce(md5(string_agg(t::text, ' ' ORDER BY t::text)), '') FROM {table} t WHERE {condition}"
-# What others may rightly cause to be written about an account: notes, and how often it was used; and what ends by its own
-# clock, which the tests' clouds have fast.
+# What others may rightly cause to be written about an account: notes, and how often it was used; and what ends by its
+# own clock, which the tests' clouds have fast.
 _CHANGING = ("access_decisions", "access_service_uses", "cloudtrail_", "usage_", "work_", "gateway_", "glacier_jobs")
 
 
