@@ -19,6 +19,9 @@ from tests.cloud import Account
 LARGE = 20 * 1024 * 1024 + 11
 NAMES = ("a.txt", "deep/er/b c.txt", "deep/ü+%.bin", "large.bin")
 
+MADE = 1_700_000_000
+"""When the files were written, as they say."""
+
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
@@ -28,6 +31,8 @@ def files(tmp_path: Path) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(os.urandom(LARGE if name == "large.bin" else 1000))
+        # Clients that synchronize compare with the time that S3 tells, which is in whole seconds.
+        os.utime(path, (MADE, MADE))
     return folder
 
 

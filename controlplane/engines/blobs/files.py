@@ -70,6 +70,8 @@ class FileWriter:
 class FileReader:
     """Implements `contract.Reader`."""
 
+    _file = -1
+
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
