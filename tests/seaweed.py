@@ -63,7 +63,10 @@ class Cluster:
         port, grpc = self._ports[name]
         with (self._folder / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
-                [str(WEED), command[0], ip, "127.0.0.1", "-port", str(port), "-port.grpc", str(grpc), *command[1:]],
+                [
+                    str(WEED), f"-logdir={self._folder}", command[0], ip, "127.0.0.1",
+                    "-port", str(port), "-port.grpc", str(grpc), *command[1:],
+                ],
                 stdout=log, stderr=log, cwd=self._folder,
             )  # fmt: skip
 

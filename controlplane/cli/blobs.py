@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli.application import Failure, Home, application, load_settings, output
+from controlplane.cli.application import Failure, Home, application, errors, load_settings, output
 from controlplane.core.errors import EngineError
 from controlplane.engines.blobs.both import BothBlobs
 from controlplane.engines.blobs.migrating import migrate as move
@@ -44,7 +44,7 @@ def _migrate(settings: Settings, found: BothBlobs, target: str) -> int:
     async def run() -> int:
         database = await Database.open(settings.database, generations=settings.generations, size=4)
         try:
-            return await move(database, old, new, to_cluster=to_cluster, told=lambda moved: None)
+            return await move(database, old, new, to_cluster=to_cluster, told=_tell)
         finally:
             await database.close()
 
@@ -52,3 +52,7 @@ def _migrate(settings: Settings, found: BothBlobs, target: str) -> int:
         return asyncio.run(run())
     except (EngineError, OSError) as error:
         raise Failure(f"the blobs could not all be moved: {error}") from error
+
+
+def _tell(moved: int) -> None:
+    errors.print(f"{moved} blobs moved so far")

@@ -54,9 +54,5 @@ class EngineUnavailable(EngineError):
     """The backend does not answer; worth a retry."""
 
 
-class EngineConflict(EngineError):
-    """The backend holds something else under that name."""
-
-
 class EngineMissing(EngineError):
     """The backend does not hold the thing."""

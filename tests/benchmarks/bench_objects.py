@@ -82,7 +82,7 @@ def seaweedfs() -> Iterator[Target]:
         access.write_text(json.dumps(_ACCESS))
         server = subprocess.Popen(
             [
-                folder / "bin/weed", "server", f"-dir={work}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+                folder / "bin/weed", f"-logdir={work}", "server", f"-dir={work}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
                 "-master.port=19333", "-volume.port=18080", "-filer.port=18888", "-master.volumeSizeLimitMB=1024",
                 "-filer", "-s3", "-s3.port=18333", f"-s3.config={access}", "-volume.max=500",
             ],

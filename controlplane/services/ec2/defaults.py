@@ -11,7 +11,6 @@ ZONE_LETTERS = ("a", "b", "c")
 DEFAULT_CIDR = "172.31.0.0/16"
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('ec2-default-vpc:' || $1 || ':' || $2, 0))"
-_HAS_DEFAULT = "SELECT id FROM ec2_vpcs WHERE account_id = $1 AND region = $2 AND is_default"
 _EVER_HAD = "SELECT true FROM ec2_default_vpcs_made WHERE account_id = $1 AND region = $2"
 _NOTE_MADE = "INSERT INTO ec2_default_vpcs_made (account_id, region) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 

@@ -18,7 +18,6 @@ import orjson
 from controlplane.services.sns.errors import InvalidParameter, ParameterValueInvalid, ValidationError
 
 LARGEST = 256 * 1024
-_LONGEST_SUBJECT = 100
 _SUBJECT = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 _NAME = re.compile(r"[A-Za-z0-9_.-]")
 _TYPES = ("String", "Number", "Binary")

@@ -38,10 +38,6 @@ class ExpiredToken(AwsError):
     code = "ExpiredTokenException"
 
 
-class IdpCommunicationError(AwsError):
-    code = "IDPCommunicationError"
-
-
 class IdpRejectedClaim(AwsError):
     code = "IDPRejectedClaim"
     status = 403

@@ -13,7 +13,6 @@ from controlplane.wire.protocols.text import TextParser, text_parser
 # A node is the text of a parameter, or the nodes below it by name.
 Node = str | dict[str, Any]
 _LONGEST_POSITION = 9
-_ENVELOPE = frozenset({"Action", "Version"})
 
 
 def nest(form: Mapping[str, str], limits: Limits) -> dict[str, Node]:

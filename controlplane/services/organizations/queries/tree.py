@@ -12,7 +12,6 @@ SELECT o.*, EXISTS (SELECT FROM organizations_delegations d WHERE d.organization
 FROM organizations_members m JOIN organizations_organizations o ON o.id = m.organization_id WHERE m.member_id = $1
 """
 _LOCK = "SELECT * FROM organizations_organizations WHERE id = $1 FOR UPDATE"
-_LOCK_MEMBER = "SELECT organization_id FROM organizations_members WHERE member_id = $1 FOR UPDATE"
 _UNITS = "SELECT * FROM organizations_units WHERE organization_id = $1"
 _MEMBERS = """
 SELECT m.*, a.id, a.name, a.email, a.closed_at, a.freed_at
