@@ -38,7 +38,6 @@ SECONDS = 90
 
 
 def test_a_celery_application(account: Account, tmp_path: Path) -> None:
-    pytest.importorskip("pycurl", reason="Celery's worker speaks to SQS through pycurl: pip install 'celery[sqs]'")
     (tmp_path / "shop.py").write_text(APPLICATION)
     done = tmp_path / "done"
     key, secret = quote(account.access_key_id, safe=""), quote(account.secret_access_key, safe="")
