@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import boto3
-import pytest
 
 from tests.cloud import Account
 
