@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +35,17 @@ class Dns(Protocol):
 
     async def remove(self, db: Unit, name: str, owner: str) -> None:
         """Take an owner's zone away; nothing happens when it has none."""
+
+    async def sign(self, db: Unit, name: str, owner: str) -> str:
+        """Have an owner's zone answer signed, with a zone-signing key of the engine's own; the value of its DNSKEY,
+        always the same."""
+
+    async def unsign(self, db: Unit, name: str, owner: str) -> None:
+        """Have it answer without signatures, and forget its key."""
+
+    async def publish_keys(self, name: str, records: Sequence[str]) -> None:
+        """After the commit: what a signed zone answers for its DNSKEYs, as `TYPE TTL value`; none of a zone that is not
+        signed. They come with their signatures: the engine does not have the key that makes these."""
 
     async def refresh(self, name: str) -> None:
         """After the commit: forget older answers. Raises EngineUnavailable while nothing answers."""

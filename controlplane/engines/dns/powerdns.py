@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import dns.rcode
 
 from controlplane.core.context import Unit
 from controlplane.core.errors import EngineUnavailable
+from controlplane.engines.dns import keys
 from controlplane.engines.dns.contract import Answer, Choices, Zone
 
 _SCHEMA = Path("/usr/share/pdns-backend-pgsql/schema/schema.pgsql.sql")
@@ -49,6 +50,7 @@ class PowerDns:
     def __init__(self, run: Path, address: tuple[str, int]) -> None:
         self.wanted = run / "powerdns.wanted"
         self._control = run / "pdns.controlsocket"
+        self._keys = keys.folder(run)
         self._address = address
 
     async def write(self, db: Unit, name: str, owner: str, zone: Zone) -> bool:
@@ -69,6 +71,16 @@ class PowerDns:
     async def remove(self, db: Unit, name: str, owner: str) -> None:
         if await db.fetchval(_MADE):
             await db.execute(_REMOVE, name, owner)
+
+    async def sign(self, db: Unit, name: str, owner: str) -> str:
+        return await keys.sign(db, name, owner)
+
+    async def unsign(self, db: Unit, name: str, owner: str) -> None:
+        if await db.fetchval(_MADE):
+            await keys.unsign(db, name, owner)
+
+    async def publish_keys(self, name: str, records: Sequence[str]) -> None:
+        await asyncio.to_thread(keys.publish, self._keys, name, records)
 
     async def refresh(self, name: str) -> None:
         await self._tell(f"PURGE {name}$")

@@ -8,12 +8,16 @@ import shutil
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from controlplane.engines.dns import keys
+
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 _CONF = """\
 # Written by Celaje at every start.
 launch=gpgsql
 {database}
 gpgsql-extra-connection-parameters=options='-c search_path=powerdns'
+gpgsql-dnssec=yes
+lua-prequery-script={script}
 local-address={host}
 local-port={port}
 socket-dir={run}
@@ -59,7 +63,9 @@ class Server:
         host, port = self._address
         self._folder.mkdir(parents=True, exist_ok=True)
         database = "\n".join(f"gpgsql-{name}={value}" for name, value in _parts(self._database).items())
-        text = _CONF.format(database=database, host=host, port=port, run=self._run)
+        script = self._folder / "keys.lua"
+        script.write_text(keys.SCRIPT.format(folder=keys.folder(self._run)))
+        text = _CONF.format(database=database, host=host, port=port, run=self._run, script=script)
         path = self._folder / "pdns.conf"
         path.touch(0o640)
         path.chmod(0o640)

@@ -169,3 +169,53 @@ class NoSuchTrafficPolicyInstance(AwsError):
 class TrafficPolicyInstanceAlreadyExists(AwsError):
     code = "TrafficPolicyInstanceAlreadyExists"
     status = 409
+
+
+class InvalidArgument(AwsError):
+    code = "InvalidArgument"
+
+
+class InvalidKMSArn(AwsError):
+    code = "InvalidKMSArn"
+
+
+class InvalidKeySigningKeyName(AwsError):
+    code = "InvalidKeySigningKeyName"
+
+
+class InvalidKeySigningKeyStatus(AwsError):
+    code = "InvalidKeySigningKeyStatus"
+
+
+class KeySigningKeyAlreadyExists(AwsError):
+    code = "KeySigningKeyAlreadyExists"
+    status = 409
+
+
+class TooManyKeySigningKeys(AwsError):
+    code = "TooManyKeySigningKeys"
+
+
+class NoSuchKeySigningKey(AwsError):
+    code = "NoSuchKeySigningKey"
+    status = 404
+
+
+class KeySigningKeyInUse(AwsError):
+    code = "KeySigningKeyInUse"
+
+
+class KeySigningKeyInParentDSRecord(AwsError):
+    code = "KeySigningKeyInParentDSRecord"
+
+
+class KeySigningKeyWithActiveStatusNotFound(AwsError):
+    code = "KeySigningKeyWithActiveStatusNotFound"
+
+
+class HostedZonePartiallyDelegated(AwsError):
+    code = "HostedZonePartiallyDelegated"
+
+
+class DNSSECNotFound(AwsError):
+    code = "DNSSECNotFound"

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKey, Index, Integer, Text, UniqueConstraint, func
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,7 +25,8 @@ from controlplane.state.base import Base
 
 class HostedZone(Base):
     """One hosted zone. Its row is locked by whatever changes its records. `version` grows with each change, `served` is
-    the version that is answered."""
+    the version that is answered. `dnskeys` are the keys of a signed zone with their signatures, and until when these
+    hold."""
 
     __tablename__ = "route53_zones"
     __table_args__ = (UniqueConstraint("account_id", "caller_reference"), Index(None, "account_id", "name", "id"))
@@ -30,7 +42,26 @@ class HostedZone(Base):
     tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
     version: Mapped[int] = mapped_column(BigInteger, server_default="1")
     served: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    signing: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    dnskeys: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class SigningKey(Base):
+    """A key-signing key of a zone, its private half in KMS. `public_key` is the point, `message` says what is wrong."""
+
+    __tablename__ = "route53_signing_keys"
+    __table_args__ = (UniqueConstraint("zone_id", "kms_arn"),)
+
+    zone_id: Mapped[str] = mapped_column(ForeignKey("route53_zones.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    caller_reference: Mapped[str] = mapped_column(Text)
+    kms_arn: Mapped[str] = mapped_column(Text)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[str] = mapped_column(Text)
+    message: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    modified_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
 class ZoneVpc(Base):

@@ -10,7 +10,7 @@ from controlplane.core.context import Unit
 from controlplane.core.errors import EngineUnavailable
 from controlplane.engines.dns.contract import Zone
 from controlplane.fleet import resolving
-from controlplane.services.route53 import health, names, places, probing, queries, vpcs
+from controlplane.services.route53 import dnssec, health, names, places, probing, queries, vpcs
 from controlplane.services.route53.rendering import Renderer
 from controlplane.services.route53.zones import GONE_ZONE, ZONE
 from controlplane.work.reconciler import GONE, Again, Outcome, Run, reconciler
@@ -26,6 +26,7 @@ UPDATE route53_health_checks SET healthy = $2, streak = $3, report = $4, checked
 WHERE id = $1 AND version = $6 RETURNING true
 """
 _ZONES = "SELECT DISTINCT zone_id FROM route53_record_sets WHERE health_check = $1"
+_SIGNED = "SELECT id FROM route53_zones WHERE signing AND ($1::text IS NULL OR name = $1)"
 _PARENTS = "SELECT id FROM route53_health_checks WHERE account_id = $1 AND config -> 'ChildHealthChecks' ? $2"
 _CHILDREN = "SELECT count(*) FROM route53_health_checks WHERE account_id = $1 AND id = ANY($2) AND healthy"
 
@@ -50,9 +51,11 @@ async def serve(run: Run, id: str) -> Outcome:
         else:
             zone = Renderer(rows, sick, places.somewhere(cloud.regions[0]), near).zone()
             ours = await _write(db, engine, row, rows, zone)
+            keys = await dnssec.published(run, db, row) if ours else []
     if row["private"]:
         return await _await_hosts(run, row, published)
     if ours:
+        await engine.publish_keys(names.served(row["name"]), keys)
         try:
             await engine.refresh(names.served(row["name"]))
         except EngineUnavailable:
@@ -85,10 +88,23 @@ async def _await_hosts(run: Run, row: Any, published: list[str]) -> Outcome:
 @reconciler(GONE_ZONE)
 async def forget(run: Run, name: str) -> Outcome:
     """Have the answers of a zone forgotten that is no more."""
+    await run.engine("dns").publish_keys(name, ())
     try:
         await run.engine("dns").refresh(name)
     except EngineUnavailable:
         return Again(_STARTING_SECONDS)
+    async with run.step() as db:
+        for other in await db.fetch(_SIGNED, f"{name}."):  # another zone of that name may have taken over meanwhile
+            await wake(db, ZONE, other["id"])
+    return None
+
+
+@reconciler("route53.signatures", every=3600.0, standing=True)
+async def renew(run: Run, key: str) -> Outcome:
+    """Have every signed zone look whether its signatures grow old, and whether a key may sign again."""
+    async with run.step() as db:
+        for zone in await db.fetch(_SIGNED, None):
+            await wake(db, ZONE, zone["id"])
     return None
 
 

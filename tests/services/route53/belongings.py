@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 from tests.cloud import Account
+from tests.services.route53.test_dnssec import new_key
 
 
 def make(account: Account) -> None:
-    """A zone with a record, a health check, a traffic policy with an instance and a delegation set."""
+    """A zone with a record, a health check, a traffic policy with an instance, a delegation set
+    and a key-signing key."""
     client = account.client("route53")
     name = f"own-{account.id}.test"
     zone = client.create_hosted_zone(Name=name, CallerReference=f"own-zone-{account.id}")["HostedZone"]["Id"]
@@ -26,3 +28,10 @@ def make(account: Account) -> None:
         HostedZoneId=zone, Name=f"own-tp.{name}", TTL=60, TrafficPolicyId=policy["Id"], TrafficPolicyVersion=1
     )
     client.create_reusable_delegation_set(CallerReference=f"own-set-{account.id}")
+    client.create_key_signing_key(
+        CallerReference=f"own-key-{account.id}",
+        HostedZoneId=zone,
+        KeyManagementServiceArn=new_key(account),
+        Name=f"own_key_{account.id}",
+        Status="INACTIVE",
+    )

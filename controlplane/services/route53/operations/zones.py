@@ -6,7 +6,7 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, operation
-from controlplane.services.route53 import names, queries, vpcs, zones
+from controlplane.services.route53 import dnssec, names, queries, vpcs, zones
 from controlplane.services.route53.errors import (
     HostedZoneAlreadyExists,
     HostedZoneNotEmpty,
@@ -111,6 +111,8 @@ async def delete_hosted_zone(ctx: Context, request: Any) -> dict[str, Any]:
         raise HostedZoneNotEmpty(
             "The specified hosted zone contains non-required resource record sets and so cannot be deleted."
         )
+    if await dnssec.keys(ctx.db, row["id"]):
+        raise HostedZoneNotEmpty("The specified hosted zone contains DNSSEC Key Signing Keys and so cannot be deleted.")
     version = await queries.bump(ctx.db, row["id"])
     answer = await zones.changed(ctx, row, version)
     if row["private"]:
