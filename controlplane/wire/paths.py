@@ -80,12 +80,16 @@ class Binding:
         return (wanted == present, len(self.constants), present, -wanted)
 
 
+Bindings = dict[str, list[Binding]]
+"""By method."""
+
+
 @dataclass(slots=True)
 class _Node:
     literals: dict[str, _Node] = field(default_factory=dict)
     label: _Node | None = None
-    greedy: dict[tuple[str, ...], list[Binding]] = field(default_factory=dict)
-    bindings: list[Binding] = field(default_factory=list)
+    greedy: dict[tuple[str, ...], Bindings] = field(default_factory=dict)
+    bindings: Bindings = field(default_factory=dict)
 
 
 class PathTree:
@@ -113,8 +117,10 @@ class PathTree:
         for bindings, values in _walk(self._root, segments, 0, ()):
             best: Binding | None = None
             best_score: tuple[int, ...] = ()
-            for binding in bindings:
-                score = binding.score(query, headers) if binding.method == method else None
+            for binding in bindings.get(method, ()):
+                if binding.constants and not query:
+                    continue
+                score = binding.score(query, headers)
                 if score is not None and (best is None or score > best_score):
                     best, best_score = binding, score
             if best is not None:
@@ -131,13 +137,14 @@ class PathTree:
             if match is None:
                 node = node.literals.setdefault(segment, _Node())
             elif match[2]:
-                node.greedy.setdefault(tuple(segments[position + 1 :]), []).append(binding)
+                found = node.greedy.setdefault(tuple(segments[position + 1 :]), {})
+                found.setdefault(binding.method, []).append(binding)
                 node.greedy = dict(sorted(node.greedy.items(), key=lambda item: -len(item[0])))
                 return
             else:
                 node.label = node.label or _Node()
                 node = node.label
-        node.bindings.append(binding)
+        node.bindings.setdefault(binding.method, []).append(binding)
 
 
 def split(path: str) -> list[str]:
@@ -149,7 +156,7 @@ def split(path: str) -> list[str]:
 
 def _walk(
     node: _Node, segments: list[str], position: int, values: tuple[str, ...]
-) -> Iterator[tuple[list[Binding], tuple[str, ...]]]:
+) -> Iterator[tuple[Bindings, tuple[str, ...]]]:
     if position == len(segments):
         if node.bindings:
             yield node.bindings, values

@@ -87,7 +87,7 @@ async def get_object(ctx: Context, request: Request) -> dict[str, Any]:
     source = await restores.readable(ctx, row)
     master = await encryption.for_reading(ctx, row["facts"]["sse"], request)
     try:
-        body = await reading.bytes_of(ctx, source, master, start, end)
+        body = await reading.to_send(ctx, source, master, start, end)
     except EngineMissing:
         # Replaced between the look at its row and the opening of its blob: what is there now counts.
         row = await objects.find(ctx, bucket, request)
@@ -96,7 +96,7 @@ async def get_object(ctx: Context, request: Request) -> dict[str, Any]:
         told, start, end = await _head(ctx, bucket, row, request)
         source = await restores.readable(ctx, row)
         master = await encryption.for_reading(ctx, row["facts"]["sse"], request)
-        body = await reading.bytes_of(ctx, source, master, start, end)
+        body = await reading.to_send(ctx, source, master, start, end)
     return {**_overridden(ctx, request, told), "Body": body}
 
 
