@@ -10,11 +10,11 @@ import json
 import os
 import re
 import socket
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 PREFIX = "CELAJE_"
@@ -43,6 +43,17 @@ def _places(given: dict[str, str]) -> dict[str, str]:
         if not re.fullmatch(r"[A-Z]{2}(-[A-Z]{2}(-[A-Z0-9]{1,3})?)?|[a-z]{2}(-[a-z]+)+-\d", place):
             raise ValueError(f"expected a place such as EU-DE or a region, not {place!r}")
     return given
+
+
+class Gateway(BaseModel):
+    """A server of the owner's that takes messages for phones, one POST a message."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    headers: dict[str, str] = {}
+    body: str = ""
+    price: Annotated[float, Field(ge=0)] = 0.0
 
 
 class Settings(BaseSettings):
@@ -80,6 +91,27 @@ class Settings(BaseSettings):
         default=("localhost",),
         description="Names under which clients reach this cloud, such as `cloud.example`: `bucket.cloud.example` then "
         "addresses a bucket. A name in `listen` counts as one.",
+    )
+    sms_gateway: Gateway | None = Field(
+        default=None,
+        description="A server that takes SNS's text messages, such as "
+        '`{"url": "https://sms.example/send", "headers": {"authorization": "Bearer SECRET"}, '
+        '"body": "{\\"to\\": $number, \\"text\\": $text}", "price": 0.05}`. In the body `$number`, `$text`, `$sender`, '
+        "`$type` and `$id` stand for JSON strings, or for percent-encoded text where the header `content-type` is "
+        "`application/x-www-form-urlencoded`; without `body` all are sent as one JSON object. `price`, in USD, counts "
+        "against the accounts' spend limits. Unset: text messages stay in the accounts' outboxes.",
+    )
+    push_gateway: Gateway | None = Field(
+        default=None,
+        description="A server that takes SNS's messages for mobile devices, set like `sms_gateway`, with `$platform`, "
+        "`$application`, `$token`, `$message` and `$id`. It answers 404 or 410 for a device that is no more: its "
+        "endpoint is disabled. Unset: these messages stay in the accounts' outboxes.",
+    )
+    reachable: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=(),
+        description="Networks that accounts may let this cloud call although they lead to its own hosts, such as "
+        '`["127.0.0.1/32"]`: for HTTP subscriptions of SNS and health checks of Route 53. Without it neither reaches '
+        "loopback, link-local addresses or an address of a host.",
     )
     new_buckets: Literal["private", "open"] = Field(
         default="private",

@@ -36,6 +36,8 @@ T = TypeVar("T")
 START_SECONDS = 150.0
 PLACES = {"10.81.0.0/16": "EU-DE", "10.82.0.0/16": "EU-FR", "10.83.0.0/16": "NA-US-CA", "10.84.0.0/16": "ap-south-1"}
 """Where networks are, for those who ask hosted zones."""
+REACHABLE = ("127.0.0.1/32",)
+"""Where tests have servers that the cloud calls. Other addresses of loopback stay forbidden."""
 STOP_SECONDS = 30.0
 
 
@@ -227,6 +229,7 @@ class Cloud:
         settings.setdefault("public_range", take_range())
         settings.setdefault("containers", False)
         settings.setdefault("dns_places", PLACES)
+        settings.setdefault("reachable", REACHABLE)
         (self.home / "smtp-port").write_text(settings["smtp_listen"].rpartition(":")[2])
         chosen = Settings(home=self.home, listen=f"127.0.0.1:{port}", agent=self._agent, **settings)
         with (self.home / "supervisor.log").open("ab") as log:

@@ -15,6 +15,7 @@ from controlplane.cli import (  # noqa: F401  (they register their commands)
     observe,
     quotas,
     scaffold,
+    sms,
     welcome,
     zones,
 )

@@ -15,6 +15,8 @@ from controlplane.engines.blobs.both import BothBlobs
 from controlplane.engines.blobs.cluster import ClusterBlobs
 from controlplane.engines.blobs.files import FileBlobs
 from controlplane.engines.dns.powerdns import PowerDns
+from controlplane.engines.phones.http import HttpGateways
+from controlplane.fleet.outbound import Outbound
 from controlplane.gateway.dispatch import Dispatcher
 from controlplane.gateway.registry import Registry
 from controlplane.settings import Settings
@@ -59,6 +61,8 @@ class Assembly:
             "dns": PowerDns(settings.run, settings.dns_address),
             "sealing": self.sealer,
             "mailroom": settings.smtp_wanted,
+            "phones": HttpGateways(settings.sms_gateway, settings.push_gateway),
+            "outbound": Outbound(database, settings.reachable),
             "forms": Forms(self.principals, self.sealer),
             "attempts": Attempts(database),
             "database": database,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 
 from controlplane.core.context import Context
@@ -38,12 +37,19 @@ def existing(ctx: Context, request: Any) -> Any:
     return row
 
 
-def is_forbidden(address: str) -> bool:
-    """Whether an address leads to this machine itself or to nobody: no health check goes there."""
-    found = ip_address(address)
-    mapped = getattr(found, "ipv4_mapped", None)
-    found = mapped or found
-    return found.is_loopback or found.is_link_local or found.is_multicast or found.is_unspecified or found.is_reserved
+async def checked_for(ctx: Context, given: Mapping[str, Any]) -> dict[str, Any]:
+    """`checked`, and its address is one that accounts may have called. Raises InvalidInput."""
+    config, address = checked(given), given.get("IPAddress")
+    if address and await _is_forbidden(ctx, address):
+        raise InvalidInput(f"Invalid parameter : IP address {address} is not allowed.")
+    return config
+
+
+async def _is_forbidden(ctx: Context, address: str) -> bool:
+    try:
+        return bool(await ctx.engine("outbound").forbids(address))
+    except ValueError:
+        return True
 
 
 def checked(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,8 +61,6 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
         raise NotImplementedByCelaje(f"Health checks of type {kind} are not built by this cloud.")
     if not given.get("IPAddress") and not given.get("FullyQualifiedDomainName"):
         raise InvalidInput("Invalid request: IPAddress or FullyQualifiedDomainName is required.")
-    if given.get("IPAddress") and is_forbidden(given["IPAddress"]):
-        raise InvalidInput(f"Invalid parameter : IP address {given['IPAddress']} is not allowed.")
     if kind == "TCP" and not given.get("Port"):
         raise InvalidInput("Invalid request: Port is required for health checks of type TCP.")
     if kind == "TCP" and not given.get("IPAddress") and given.get("ResourcePath"):

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-from controlplane.services.route53.health import is_forbidden
+from controlplane.fleet.outbound import ForbiddenAddress, Outbound
 
 _CONNECT_SECONDS, _ANSWER_SECONDS = 4.0, 2.0
 _SEARCHED = 5120
@@ -15,21 +15,22 @@ _SEARCHED = 5120
 _WELL = range(200, 400)
 
 
-async def probe(config: Mapping[str, Any]) -> tuple[bool, str]:
+async def probe(outbound: Outbound, config: Mapping[str, Any]) -> tuple[bool, str]:
     """Whether it is well, and a line of explanation. Takes no longer than the time limits together."""
     try:
-        return await _probe(config)
+        return await _probe(outbound, config)
     except TimeoutError:
         return False, "Failure: Connection timed out. The endpoint or the network is down, or requests are blocked."
     except (OSError, ValueError, IndexError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         return False, f"Failure: {type(error).__name__}. The endpoint cannot be reached."
 
 
-async def _probe(config: Mapping[str, Any]) -> tuple[bool, str]:
+async def _probe(outbound: Outbound, config: Mapping[str, Any]) -> tuple[bool, str]:
     kind, name, port = config["Type"], config.get("FullyQualifiedDomainName"), int(config["Port"])
     async with asyncio.timeout(_CONNECT_SECONDS):
-        address = config.get("IPAddress") or await _resolve(str(name), port)
-        if is_forbidden(address):
+        try:
+            address = await outbound.resolve(str(config.get("IPAddress") or name), port)
+        except ForbiddenAddress:
             return False, "Failure: The endpoint's address is not allowed."
         secure = _any_certificate() if kind.startswith("HTTPS") else None
         server_name = (name or address) if secure and config.get("EnableSNI") else ("" if secure else None)
@@ -41,11 +42,6 @@ async def _probe(config: Mapping[str, Any]) -> tuple[bool, str]:
             return await _ask(reader, writer, config, str(name or address))
     finally:
         writer.close()
-
-
-async def _resolve(name: str, port: int) -> str:
-    found = await asyncio.get_running_loop().getaddrinfo(name, port, type=1)
-    return str(found[0][4][0])
 
 
 def _any_certificate() -> ssl.SSLContext:

@@ -120,7 +120,7 @@ async def look(run: Run, id: str) -> Outcome:
     if config["Disabled"]:
         well, report = True, "Success: The health check is disabled."
     elif well is None:
-        well, report = await probing.probe(config)
+        well, report = await probing.probe(run.engine("outbound"), config)
     else:
         report = "Success: Enough children are healthy." if well else "Failure: Too few children are healthy."
     if config["Inverted"]:

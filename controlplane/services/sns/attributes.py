@@ -15,13 +15,13 @@ from controlplane.core.arn import Arn
 from controlplane.services.sns import delivery_policies, filters
 from controlplane.services.sns.errors import InvalidParameter
 
-_FEEDBACK = tuple(
+FEEDBACK = tuple(
     f"{protocol}{what}"
     for protocol in ("HTTP", "Firehose", "Lambda", "Application", "SQS")
     for what in ("SuccessFeedbackRoleArn", "SuccessFeedbackSampleRate", "FailureFeedbackRoleArn")
 )
 _OF_TOPICS = frozenset(
-    {"DisplayName", "Policy", "DeliveryPolicy", "KmsMasterKeyId", "SignatureVersion", "TracingConfig", *_FEEDBACK}
+    {"DisplayName", "Policy", "DeliveryPolicy", "KmsMasterKeyId", "SignatureVersion", "TracingConfig", *FEEDBACK}
 )
 _OF_FIFO = frozenset({"ContentBasedDeduplication", "FifoThroughputScope", "ArchivePolicy"})
 _CHOICES = {
@@ -35,6 +35,7 @@ _OF_SUBSCRIPTIONS = frozenset(
     {"DeliveryPolicy", "FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy"}
     | {"SubscriptionRoleArn", "ReplayPolicy"}
 )
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 _LONGEST_NAME = 100
 _NO_RAW = ("email", "email-json", "sms", "application", "lambda")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -58,9 +59,20 @@ def check_topic(name: str, value: str, *, fifo: bool, creating: bool = False) ->
         return delivery_policies.check_topic(value)
     if name == "ArchivePolicy" and value:
         _object(name, value)
-    if name.endswith("SampleRate") and value and not (value.isdigit() and int(value) <= 100):
-        raise InvalidParameter(f"{name} Reason: must be between 0 and 100")
+    if name in FEEDBACK:
+        check_feedback(name, value)
     return value
+
+
+def check_feedback(name: str, value: str) -> None:
+    """Refuse what is no role, or no share of a hundred, for the log of deliveries. Raises InvalidParameter."""
+    if not value:
+        return
+    if name.endswith("SampleRate"):
+        if not (value.isascii() and value.isdigit() and int(value) <= 100):
+            raise InvalidParameter(f"Attributes Reason: {name}: Invalid value [{value}]. Must be between 0 and 100.")
+    elif not _ROLE.fullmatch(value):
+        raise InvalidParameter(f"Attributes Reason: {name}: Invalid value [{value}]. Must be the ARN of an IAM role.")
 
 
 def _policy(value: str) -> str:

@@ -36,7 +36,9 @@ async def note(ctx: Context, topic: Topic, wanted: Sequence[tuple[Subscription, 
             "body": message.body(subscription.protocol)
             if subscription.raw
             else signer.finish(envelope.replace(HOLE, subscription.arn)),
-            "text": message.body(subscription.protocol),
+            "text": message.body(_body_of(subscription)),
+            "at": message.at,
+            "via": ctx.endpoint,
             "subject": message.subject,
             "attributes": {name: value.get("StringValue") for name, value in message.attributes.items()},
             "group": message.group_id,
@@ -44,6 +46,13 @@ async def note(ctx: Context, topic: Topic, wanted: Sequence[tuple[Subscription, 
         }
         contents.append(_sealed(sealer, subscription.id, content))
     await _insert(ctx, topic, [subscription.id for subscription, *_ in wanted], contents)
+
+
+def _body_of(subscription: Subscription) -> str:
+    """Which of a message's texts an endpoint gets: a device that of its platform."""
+    if subscription.protocol != "application":
+        return subscription.protocol
+    return subscription.endpoint.split(":")[-1].split("/")[1]
 
 
 async def ask_to_confirm(ctx: Context, topic: Topic, subscription: Subscription) -> None:

@@ -88,3 +88,10 @@ class EndpointDisabled(AwsError):
 
     def __init__(self) -> None:
         super().__init__("Endpoint is disabled")
+
+
+class PlatformApplicationDisabled(AwsError):
+    code = "PlatformApplicationDisabled"
+
+    def __init__(self) -> None:
+        super().__init__("Platform application is disabled")

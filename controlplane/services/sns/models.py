@@ -9,7 +9,9 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     DateTime,
+    Double,
     Identity,
+    Index,
     Integer,
     LargeBinary,
     Text,
@@ -114,16 +116,37 @@ class SmsAccount(Base):
     account_id: Mapped[str] = mapped_column(Text, primary_key=True)
     region: Mapped[str] = mapped_column(Text, primary_key=True)
     attributes: Mapped[dict[str, str]] = mapped_column(JSONB)
+    month: Mapped[str | None] = mapped_column(Text)
+    spent: Mapped[float] = mapped_column(Double, server_default="0")
+    """USD in that month (`2026-11`)."""
 
 
-class SmsMessage(Base):
-    """A text message in the outbox: `content` is sealed."""
+class OutboxMessage(Base):
+    """A message for a phone (`kind` sms or push): `content` is sealed, `answer` the gateway's last word."""
 
-    __tablename__ = "sns_sms_messages"
+    __tablename__ = "sns_outbox"
 
     id: Mapped[Any] = mapped_column(Uuid, primary_key=True)
     account_id: Mapped[str] = mapped_column(Text, index=True)
     region: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    answer: Mapped[str | None] = mapped_column(Text)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = _created()
+
+
+class DeliveryReport(Base):
+    """A line of the log of deliveries: `content` is sealed."""
+
+    __tablename__ = "sns_delivery_reports"
+    __table_args__ = (Index("ix_sns_delivery_reports_newest", "account_id", "region", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text)
+    region: Mapped[str] = mapped_column(Text)
+    log_group: Mapped[str] = mapped_column(Text)
     content: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = _created()
 

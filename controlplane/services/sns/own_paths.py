@@ -1,8 +1,10 @@
-"""What SNS serves beside its API: the certificate of its signatures, and the outbox of text messages."""
+"""What SNS serves beside its API: the certificate of its signatures, the outbox of messages for phones, and the log of
+deliveries."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import orjson
 
@@ -11,18 +13,36 @@ from controlplane.core.context import Context
 from controlplane.core.http import HttpResponse
 from controlplane.core.operation import Resource
 from controlplane.core.own_path import own_path
-from controlplane.services.sns import signing, sms
+from controlplane.services.sns import outbox, reports, signing
 from controlplane.services.sns.errors import NotFound
 
 _MOST = 1000
 
 
 @own_path("/sns/sms")
-async def outbox(ctx: Context, given: Mapping[str, str]) -> HttpResponse:
+async def texts(ctx: Context, given: Mapping[str, str]) -> HttpResponse:
     """The account's text messages, newest first."""
     await ctx.authorize("sns:ListSMSMessages", Resource(arn("sns", ctx.region, ctx.account_id, "sms")))
-    body = orjson.dumps({"Messages": await sms.outbox(ctx, _MOST)})
-    return HttpResponse(200, {"content-type": "application/json", "cache-control": "no-store"}, body)
+    return _json({"Messages": await outbox.listed(ctx, "sms", _MOST)})
+
+
+@own_path("/sns/push")
+async def pushes(ctx: Context, given: Mapping[str, str]) -> HttpResponse:
+    """What the account's devices were told, newest first."""
+    await ctx.authorize("sns:ListPushMessages", Resource(arn("sns", ctx.region, ctx.account_id, "push")))
+    return _json({"Messages": await outbox.listed(ctx, "push", _MOST)})
+
+
+@own_path("/sns/deliveries")
+async def deliveries(ctx: Context, given: Mapping[str, str]) -> HttpResponse:
+    """The account's log of deliveries, newest first; `group` names one of its logs."""
+    await ctx.authorize("sns:ListDeliveryReports", Resource(arn("sns", ctx.region, ctx.account_id, "deliveries")))
+    return _json({"Deliveries": await reports.listed(ctx, given.get("group"), _MOST)})
+
+
+def _json(told: Mapping[str, Any]) -> HttpResponse:
+    headers = {"content-type": "application/json", "cache-control": "no-store"}
+    return HttpResponse(200, headers, orjson.dumps(told))
 
 
 @own_path("/sns/{file}", signed=False)

@@ -20,9 +20,10 @@ import orjson
 
 from controlplane.core.context import Context, Unit
 from controlplane.core.errors import AwsError
-from controlplane.services.sns import delivering, filters, messages, queries, signing
+from controlplane.services.sns import delivering, filters, messages, queries, reports, signing
 from controlplane.services.sns.filters import Filter
 from controlplane.services.sns.messages import Message
+from controlplane.services.sns.reports import Result, Wanted
 from controlplane.services.sns.subscriptions import Subscription, of_row
 from controlplane.services.sns.topics import Topic
 from controlplane.state.batching import Batcher
@@ -87,6 +88,17 @@ class _Target:
         return self.filter is None or self.filter.wants(message.body(self.subscription.protocol), message.attributes)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A topic's subscriptions, sorted once. Queues without a filter get everything: `always`, by whether they get it
+    raw. The same tuples serve all messages, so that nothing is worked out for a queue and a message."""
+
+    version: int
+    targets: list[_Target]
+    others: list[_Target]
+    always: Mapping[bool, tuple[tuple[str, str], ...]]
+
+
 def deduplication_id(message: Message) -> str:
     """What a message was given, or the digest of its content."""
     return message.deduplication_id or hashlib.sha256(message.bodies["default"].encode()).hexdigest()
@@ -100,32 +112,40 @@ class Publisher:
         self._sealer = sealer
         self._standard = Batcher(self._publish, most=50, abreast=1, patience=_PATIENCE)
         self._in_order = Batcher(self._publish_in_order, most=50, abreast=1)
-        self._plans: OrderedDict[int, tuple[int, list[_Target]]] = OrderedDict()
+        self._plans: OrderedDict[int, _Plan] = OrderedDict()
 
     async def publish(self, publication: Publication) -> Accepted:
         """Hand a message to all subscriptions that want it."""
         topic = publication.topic
         if topic.fifo:
             return await self._in_order.submit(publication)
-        if await self._plan(publication.ctx.db, topic):
+        if (await self._plan(publication.ctx.db, topic)).targets:
             return await self._standard.submit(publication)
         return Accepted(publication.message.id)
+
+    async def publish_within(self, publication: Publication, endpoint: str) -> None:
+        """Hand a message to a standard topic's subscriptions as part of the publisher's own transaction. `endpoint` is
+        the cloud's address."""
+        ctx, topic = replace(publication.ctx, endpoint=endpoint), publication.topic
+        signer = await signing.signer(self._database, self._sealer)
+        fan = _FanOut(ctx.db, topic, ctx, await self._plan(ctx.db, topic), signer)
+        await fan.out([publication.message])
 
     async def learn(self, db: Unit, topic: Topic) -> None:
         """Read a topic's subscriptions, unless they are known."""
         await self._plan(db, topic)
 
-    async def _plan(self, db: Unit, topic: Topic) -> list[_Target]:
+    async def _plan(self, db: Unit, topic: Topic) -> _Plan:
         """The topic's subscriptions as of the topic's version."""
         kept = self._plans.get(topic.id)
-        if kept is None or kept[0] != topic.version:
+        if kept is None or kept.version != topic.version:
             targets = [_target(of_row(row)) for row in await queries.confirmed(db, topic.id)]
-            kept = topic.version, targets
+            kept = _planned(topic.version, targets)
             self._plans.pop(topic.id, None)
             if len(self._plans) >= _PLANS:
                 self._plans.popitem(last=False)
             self._plans[topic.id] = kept
-        return kept[1]
+        return kept
 
     async def _publish(self, publications: Sequence[Publication]) -> list[Accepted]:
         signer = await signing.signer(self._database, self._sealer)
@@ -155,6 +175,16 @@ def _target(subscription: Subscription) -> _Target:
     to = (subscription.endpoint, "" if subscription.raw else subscription.arn)
     queue = subscription.protocol == "sqs"
     return _Target(subscription, filters.compiled(text, scope) if text else None, to if queue else None)
+
+
+def _planned(version: int, targets: list[_Target]) -> _Plan:
+    always = [target.to for target in targets if target.to is not None and target.filter is None]
+    return _Plan(
+        version,
+        targets,
+        [target for target in targets if target.to is None or target.filter is not None],
+        {raw: tuple(to for to in always if (to[1] == "") is raw) for raw in (False, True)},
+    )
 
 
 def _by_topic(publications: Sequence[Publication]) -> list[tuple[Topic, list[Publication]]]:
@@ -194,7 +224,7 @@ class _FanOut:
     """The handing out of one topic's messages, in one unit of work."""
 
     def __init__(
-        self, db: Unit, topic: Topic, ctx: Context, plan: list[_Target], signer: signing.Signer, *, alone: bool = False
+        self, db: Unit, topic: Topic, ctx: Context, plan: _Plan, signer: signing.Signer, *, alone: bool = False
     ) -> None:
         self._topic = topic
         self._alone = alone
@@ -206,31 +236,38 @@ class _FanOut:
     async def out(self, published: Sequence[Message], sequences: Sequence[str | None] = ()) -> None:
         """Put messages into queues, and note those for other endpoints."""
         letters: list[dict[str, Any]] = []
+        meant: list[Message] = []
         others: list[tuple[Subscription, Message, str]] = []
         for place, message in enumerate(published):
             wanted = await self._wanted(message)
             sequence = sequences[place] if sequences else None
             envelopes: dict[str, str] = {}
             for raw in (False, True):
-                to = [target.to for target in wanted if target.to is not None and (target.to[1] == "") is raw]
-                if to:
-                    letters.append(self._letter(message, raw, to, sequence, envelopes))
+                chosen = [target.to for target in wanted if target.to is not None and (target.to[1] == "") is raw]
+                for to in (self._plan.always[raw], chosen):
+                    if to:
+                        letters.append(self._letter(message, raw, to, sequence, envelopes))
+                        meant.append(message)
             for target in wanted:
                 if target.to is None:
                     one = target.subscription
                     others.append((one, message, self._envelope(message, one.protocol, sequence, envelopes)))
         if letters:
-            refused = await self._ctx.ask("sqs", "Deliver", {"Letters": letters, "Alone": self._alone and not others})
+            logged = reports.wanted(self._topic.own, "SQS", self._topic.log_group)
+            alone = self._alone and not others and logged is None
+            refused = await self._ctx.ask("sqs", "Deliver", {"Letters": letters, "Alone": alone})
+            if logged is not None:
+                await self._report(logged, meant, letters, refused)
             if any(refused):
                 await self._bury(letters, refused)
         if others:
             await delivering.note(self._ctx, self._topic, others)
 
     async def _wanted(self, message: Message) -> list[_Target]:
-        """Those whose filters let a message pass. Other requests have their turn meanwhile: a thousand filters may be
-        asked about a body of 256 KiB."""
+        """Those of the plan's others whose filters let a message pass. Other requests have their turn meanwhile: a
+        thousand filters may be asked about a body of 256 KiB."""
         wanted, since = [], time.monotonic()
-        for target in self._plan:
+        for target in self._plan.others:
             if target.filter is None or target.wants(message):
                 wanted.append(target)
             if target.filter is not None and time.monotonic() - since > _TURN_SECONDS:
@@ -263,9 +300,22 @@ class _FanOut:
             "To": to,
         }
 
+    async def _report(
+        self, wanted: Wanted, meant: Sequence[Message], letters: Sequence[Mapping[str, Any]], refused: Sequence[Any]
+    ) -> None:
+        """Log which queues took a message and which did not."""
+        results = []
+        for message, letter, no in zip(meant, letters, refused, strict=True):
+            told = reports.notification(str(message.id), message.body("sqs"), message.at, self._topic.arn)
+            for arn, _ in letter["To"]:
+                error = no.get(arn)
+                status, answer = (200, "OK") if error is None else (error.status, f"{error.code}: {error.message}")
+                results.append((told, Result(arn, ok=error is None, status=status, answer=answer, attempts=1)))
+        await reports.note(self._ctx, wanted, results)
+
     async def _bury(self, letters: Sequence[Mapping[str, Any]], refused: Sequence[Mapping[str, AwsError]]) -> None:
         """Put what queues refused into the dead-letter queues of their subscriptions, where they have one."""
-        readers = {target.to[0]: target.subscription for target in self._plan if target.to is not None}
+        readers = {target.to[0]: target.subscription for target in self._plan.targets if target.to is not None}
         dead = []
         for letter, no in zip(letters, refused, strict=True):
             own = dict(letter["To"])

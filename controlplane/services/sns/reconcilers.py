@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
 
-from controlplane.services.sns import delivery_policies, queries, sending, sms
+from controlplane.services.sns import delivery_policies, outbox, platforms, queries, reports, sending
 from controlplane.services.sns.delivering import KIND, PURPOSE
+from controlplane.services.sns.messages import timestamp
 from controlplane.services.sns.publishing import dead_letters_of
+from controlplane.services.sns.reports import Result, Wanted
 from controlplane.services.sns.sending import Failed
 from controlplane.services.sns.subscriptions import Subscription, of_row
 from controlplane.services.sns.topics import Topic
@@ -34,7 +37,14 @@ _ORPHANS = """
 DELETE FROM sns_subscriptions WHERE id IN (SELECT id FROM sns_subscriptions WHERE topic_id = $1 LIMIT $2) RETURNING id
 """
 _UNCONFIRMED = "DELETE FROM sns_subscriptions WHERE NOT confirmed AND created_at < now() - interval '2 days'"
-_OLD_SMS = "DELETE FROM sns_sms_messages WHERE created_at < now() - interval '14 days'"
+_OLD_MESSAGES = "DELETE FROM sns_outbox WHERE created_at < now() - interval '14 days'"
+_OLD_REPORTS = "DELETE FROM sns_delivery_reports WHERE created_at < now() - interval '14 days'"
+_WAITING = "SELECT * FROM sns_outbox WHERE id = $1 AND state = 'WAITING'"
+_ENDED = "UPDATE sns_outbox SET state = $2, answer = $3, attempts = attempts + 1 WHERE id = $1"
+_LOGGED = {"http": "HTTP", "https": "HTTP", "lambda": "Lambda", "firehose": "Firehose"}
+"""What the attributes begin with that ask for logs, by protocol. Devices are their application's to log."""
+_PHONE_DELAYS = (10.0, 10.0, *(10.0 * 60 ** (n / 9) for n in range(10)), *[600.0] * 38)
+"""Seconds between attempts, as AWS's: two, then growing ones, then every ten minutes for six hours."""
 
 
 @reconciler("sns.tidy", every=_TIDY_SECONDS, standing=True)
@@ -43,7 +53,8 @@ async def tidy(run: Run, key: str) -> Outcome:
     async with run.step() as db:
         await db.execute(_FORGET, _now())
         await db.execute(_UNCONFIRMED)
-        await db.execute(_OLD_SMS)
+        await db.execute(_OLD_MESSAGES)
+        await db.execute(_OLD_REPORTS)
     return None
 
 
@@ -80,7 +91,8 @@ async def _one(run: Run, row: Any, subscription: Subscription | None, topic_row:
         topic = topic_of_row(topic_row)
         policy = delivery_policies.retries(subscription.own if subscription else {}, topic.own)
         try:
-            await _send(run, topic, subscription, content, policy.content_type, str(row["subscription_id"]))
+            told = await _send(run, topic, subscription, content, policy.content_type, row)
+            await _report(run, topic, subscription, content, row, Result("", True, *told, row["attempts"] + 1))
         except Failed as failed:
             log.info("a delivery to %s failed: %s", content.get("endpoint") or topic.arn, failed)
             if not failed.final and row["attempts"] < len(policy.delays):
@@ -88,6 +100,8 @@ async def _one(run: Run, row: Any, subscription: Subscription | None, topic_row:
                 async with run.step() as db:
                     await db.execute(_LATER, row["id"], later)
                 return
+            result = Result("", False, failed.status, failed.text, row["attempts"] + 1)
+            await _report(run, topic, subscription, content, row, result)
             await _bury(run, row, subscription, topic, content)
             return
     async with run.step() as db:
@@ -95,27 +109,62 @@ async def _one(run: Run, row: Any, subscription: Subscription | None, topic_row:
 
 
 async def _send(
-    run: Run, topic: Topic, subscription: Subscription | None, content: Any, kind: str, subscription_id: str
-) -> None:
+    run: Run, topic: Topic, subscription: Subscription | None, content: Any, kind: str, row: Any
+) -> tuple[int, str]:
+    """Try once; answers the endpoint's status and text. Raises Failed."""
     protocol = subscription.protocol if subscription else content["protocol"]
     endpoint = subscription.endpoint if subscription else content["endpoint"]
     if protocol in ("http", "https"):
-        arn = f"{topic.arn}:{subscription_id}"
+        arn = f"{topic.arn}:{row['subscription_id']}"
         raw = subscription is not None and subscription.raw and content["type"] == "Notification"
-        await sending.over_http(endpoint, content, sending.headers_of(content, topic, arn, kind, raw=raw))
-    elif protocol in ("email", "email-json"):
+        headers = sending.headers_of(content, topic, arn, kind, raw=raw)
+        return await sending.over_http(run.engine("outbound"), endpoint, content, headers)
+    if protocol in ("email", "email-json"):
         await sending.by_mail(run, topic, protocol, endpoint, content)
     elif protocol == "sms":
-        await _text(run, topic, endpoint, content)
+        await sending.as_text(run, topic, endpoint, content)
+    elif protocol == "application":
+        await sending.to_device(run, topic, endpoint, content)
     elif subscription is not None and protocol in ("lambda", "firehose"):
         await sending.to_service(run, topic, subscription, content)
+    return 200, "OK"
 
 
-async def _text(run: Run, topic: Topic, number: str, content: Any) -> None:
+async def _report(
+    run: Run, topic: Topic, subscription: Subscription | None, content: Any, row: Any, result: Result
+) -> None:
+    """Log how a delivery ended, if the topic asks for that. What goes to devices is logged by their application."""
+    prefix = _LOGGED.get(subscription.protocol) if subscription else None
+    wanted = reports.wanted(topic.own, prefix, topic.log_group) if prefix else None
+    if subscription is None or wanted is None or content["type"] != "Notification":
+        return
+    told = reports.notification(content["id"], content["text"], content.get("at") or timestamp(), topic.arn)
     async with run.step() as db:
-        if not await sms.is_opted_out(db, topic.account_id, topic.region, number):
-            sealer = run.engine("sealing")
-            await sms.keep(db, sealer, topic.account_id, topic.region, uuid4(), number, content["text"], {})
+        ctx = run.acting(db, sending.SERVICE, topic.arn)
+        await reports.note(ctx, wanted, [(told, replace(result, destination=subscription.endpoint))])
+
+
+@reconciler(outbox.KIND)
+async def hand_over(run: Run, key: str) -> Outcome:
+    """Hand a message of an outbox to the owner's gateway."""
+    async with run.step() as db:
+        row = await db.fetchrow(_WAITING, UUID(key))
+    phones = run.engine("phones")
+    if row is None or not phones.configured(row["kind"]):
+        return GONE
+    content = outbox.opened(run.engine("sealing"), row)
+    answer = await phones.send(row["kind"], content["fields"])
+    again = not answer.ok and not answer.final and row["attempts"] < len(_PHONE_DELAYS)
+    state = outbox.DELIVERED if answer.ok else outbox.WAITING if again else outbox.FAILED
+    async with run.step() as db:
+        await db.execute(_ENDED, row["id"], state, f"{answer.status} {answer.text}".replace("\0", ""))
+        ctx = run.acting(db, sending.SERVICE, f"arn:aws:sns:{row['region']}:{row['account_id']}:outbox")
+        if answer.gone:
+            await platforms.is_gone(ctx, content["device"], key, content["via"])
+        if not again and content["wanted"] is not None:
+            facts = {"attempts": row["attempts"] + 1, "ok": answer.ok, "status": answer.status, "answer": answer.text}
+            await outbox.note(ctx, Wanted(**content["wanted"]), content, **facts)
+    return Again(_PHONE_DELAYS[row["attempts"]]) if again else GONE
 
 
 async def _bury(run: Run, row: Any, subscription: Subscription | None, topic: Topic, content: Any) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
+import ssl
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import orjson
 
 from controlplane.core.errors import AwsError
+from controlplane.fleet.outbound import Outbound
+from controlplane.services.sns import events, platforms, sms
+from controlplane.services.sns.messages import timestamp
 from controlplane.services.sns.subscriptions import Subscription
 from controlplane.services.sns.topics import Topic
 from controlplane.work.reconciler import Run
@@ -21,26 +23,35 @@ SERVICE = "sns.amazonaws.com"
 SECONDS = 15.0
 _AGENT = "Amazon Simple Notification Service Agent"
 _SLOW_DOWN = 429
+_SHOWN = 500
+_PORTS = {"http": 80, "https": 443}
 
 
 class Failed(Exception):
-    """It did not arrive. With `final` no further attempt is worth while."""
+    """It did not arrive. With `final` no further attempt is worth while. `status` and `text` are the endpoint's."""
 
-    def __init__(self, reason: str, *, final: bool = False) -> None:
+    def __init__(self, reason: str, *, final: bool = False, status: int = 0, text: str = "") -> None:
         super().__init__(reason)
         self.final = final
+        self.status = status
+        self.text = text or reason
 
 
-async def over_http(endpoint: str, content: Mapping[str, Any], headers: Mapping[str, str]) -> None:
-    """POST to an address of a subscriber: no redirects, no link-local address, 15 seconds. Raises Failed."""
+async def over_http(
+    outbound: Outbound, endpoint: str, content: Mapping[str, Any], headers: Mapping[str, str]
+) -> tuple[int, str]:
+    """POST to an address of a subscriber and answer its status and text: no redirects, no address of this cloud's
+    hosts, only certificates that this host trusts, 15 seconds. Raises Failed."""
     try:
         async with asyncio.timeout(SECONDS):
             target = httpx.URL(endpoint)
-            address = await _resolved(endpoint)
+            address = await outbound.resolve(target.host, target.port or _PORTS[target.scheme])
             secret = target.userinfo.decode()
             user, _, password = secret.partition(":")
             async with (
-                httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=SECONDS) as client,
+                httpx.AsyncClient(
+                    follow_redirects=False, trust_env=False, timeout=SECONDS, verify=ssl.create_default_context()
+                ) as client,
                 client.stream(
                     "POST",
                     target.copy_with(host=address, userinfo=b""),
@@ -50,25 +61,24 @@ async def over_http(endpoint: str, content: Mapping[str, Any], headers: Mapping[
                     extensions={"sni_hostname": target.host},
                 ) as answer,
             ):
-                status = answer.status_code
-    except (OSError, TimeoutError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Failed(repr(error)) from error
+                status, text = answer.status_code, await _beginning(answer)
+    except (OSError, TimeoutError, ValueError, KeyError, httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Failed(str(error) or type(error).__name__) from error
     if not 200 <= status < 500 or status == _SLOW_DOWN:
-        raise Failed(f"status {status}")
+        raise Failed(f"status {status}", status=status, text=text)
     if status >= 300:
-        raise Failed(f"status {status}", final=True)
+        raise Failed(f"status {status}", final=True, status=status, text=text)
+    return status, text
 
 
-async def _resolved(endpoint: str) -> str:
-    """One address of the host, looked up once so that it cannot change between check and use."""
-    parts = urlsplit(endpoint)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    address = str(found[0][4][0])
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified:
-        raise ValueError("an address that no subscriber has")
-    return address
+async def _beginning(answer: httpx.Response) -> str:
+    """The first of what an endpoint says."""
+    body = b""
+    async for part in answer.aiter_raw():
+        body += part
+        if len(body) >= _SHOWN:
+            break
+    return body[:_SHOWN].decode("utf-8", "replace")
 
 
 def headers_of(
@@ -103,6 +113,32 @@ async def by_mail(run: Run, topic: Topic, protocol: str, endpoint: str, content:
         "Text": body,
     }
     await _ask(run, topic, "ses", "Mail", request)
+
+
+async def as_text(run: Run, topic: Topic, number: str, content: Mapping[str, Any]) -> None:
+    """Hand a text message to the outbox, unless its phone has opted out."""
+    async with run.step() as db:
+        ctx = run.acting(db, SERVICE, topic.arn)
+        if not await sms.is_opted_out(db, topic.account_id, topic.region, number):
+            await sms.put(ctx, uuid4(), number, content["text"], {})
+
+
+async def to_device(run: Run, topic: Topic, endpoint_arn: str, content: Mapping[str, Any]) -> None:
+    """Hand a message for a device to the outbox. Raises Failed."""
+    async with run.step() as db:
+        ctx = run.acting(db, SERVICE, topic.arn)
+        endpoint = await platforms.find_endpoint(ctx, endpoint_arn)
+        if endpoint is None or endpoint_arn.split(":")[4] != topic.account_id:
+            raise Failed("the endpoint is not there", final=True)
+        text, at, via = content["text"], content.get("at") or timestamp(), content.get("via") or ""
+        try:
+            await platforms.put(ctx, endpoint, content["id"], uuid4(), text, at, via)
+            return
+        except AwsError as error:
+            refusal = error
+            facts = {"FailureType": error.code, "FailureMessage": error.message, "MessageId": content["id"]}
+            await events.tell(ctx, endpoint, events.FAILED, via, **facts)
+    raise Failed(f"{refusal.code}: {refusal.message}", final=True)
 
 
 async def to_service(run: Run, topic: Topic, subscription: Subscription, content: Mapping[str, Any]) -> None:

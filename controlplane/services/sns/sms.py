@@ -1,27 +1,31 @@
-"""Text messages. They go to an outbox that their account can read; a phone that has opted out gets none."""
+"""Text messages: who gets them, what they cost, and their way into the outbox."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from datetime import UTC, datetime
 from uuid import UUID
 
-import orjson
-
 from controlplane.core.context import Context, Unit
+from controlplane.services.sns import outbox, reports
 from controlplane.services.sns.errors import InvalidParameter
-from controlplane.services.sns.messages import Message
+from controlplane.services.sns.messages import Message, timestamp
+from controlplane.services.sns.outbox import Letter
 from controlplane.services.sns.subscriptions import PHONE
-from controlplane.state.sealing import Sealer
 
-PURPOSE = "sns-sms"
 E164 = re.compile(r"\+[1-9]\d{1,14}")
-_INSERT = "INSERT INTO sns_sms_messages (id, account_id, region, content) VALUES ($1, $2, $3, $4)"
+DEFAULTS = {"MonthlySpendLimit": "1"}
+_GROUP = "DirectPublishToPhoneNumber"
 _OPTED_OUT = "SELECT true FROM sns_opted_out_numbers WHERE account_id = $1 AND region = $2 AND number = $3"
-_OUTBOX = """
-SELECT id, content, created_at FROM sns_sms_messages WHERE account_id = $1 AND region = $2
-ORDER BY created_at DESC LIMIT $3
+_OPT_OUT = """
+INSERT INTO sns_opted_out_numbers (account_id, region, number) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+"""
+_SETTINGS = "SELECT attributes FROM sns_sms_accounts WHERE account_id = $1 AND region = $2"
+_SPEND = """
+INSERT INTO sns_sms_accounts AS a (account_id, region, attributes, month, spent) VALUES ($1, $2, '{}', $3, $4)
+ON CONFLICT (account_id, region) DO UPDATE SET month = $3, spent = CASE WHEN a.month = $3 THEN a.spent ELSE 0 END + $4
+WHERE CASE WHEN a.month = $3 THEN a.spent ELSE 0 END + $4 <= $5 RETURNING true
 """
 
 
@@ -32,12 +36,11 @@ def check_number(number: str) -> None:
 
 
 async def send(ctx: Context, number: str, message: Message) -> None:
-    """Put a message into the caller's outbox."""
+    """Send a message to a phone. Raises InvalidParameter for one that has opted out."""
     if await is_opted_out(ctx.db, ctx.account_id, ctx.region, number):
         raise InvalidParameter("PhoneNumber Reason: This phone number is opted out")
-    attributes = {name: value.get("StringValue") for name, value in message.attributes.items()}
-    sealer = ctx.engine("sealing")
-    await keep(ctx.db, sealer, ctx.account_id, ctx.region, message.id, number, message.body("sms"), attributes)
+    attributes = {name: value.get("StringValue") or "" for name, value in message.attributes.items()}
+    await put(ctx, message.id, number, message.body("sms"), attributes)
 
 
 async def is_opted_out(db: Unit, account_id: str, region: str, number: str) -> bool:
@@ -45,29 +48,53 @@ async def is_opted_out(db: Unit, account_id: str, region: str, number: str) -> b
     return bool(await db.fetchval(_OPTED_OUT, account_id, region, number))
 
 
-async def keep(
-    db: Unit,
-    sealer: Sealer,
-    account_id: str,
-    region: str,
-    id: UUID,
-    number: str,
-    text: str,
-    attributes: Mapping[str, Any],
-) -> None:
-    """Put a message into an account's outbox."""
-    content = orjson.dumps({"PhoneNumber": number, "Message": text, "Attributes": attributes})
-    await db.execute(_INSERT, id, account_id, region, sealer.seal(PURPOSE, content, str(id)))
+async def opt_out(db: Unit, account_id: str, region: str, number: str) -> None:
+    """Let a phone get nothing more from an account."""
+    await db.execute(_OPT_OUT, account_id, region, number)
 
 
-async def outbox(ctx: Context, most: int) -> list[dict[str, Any]]:
-    """The latest messages of the caller's outbox, newest first."""
-    sealer: Sealer = ctx.engine("sealing")
-    return [
-        {
-            "MessageId": str(row["id"]),
-            "CreatedAt": row["created_at"].isoformat(),
-            **orjson.loads(sealer.open(PURPOSE, row["content"], str(row["id"]))),
-        }
-        for row in await ctx.db.fetch(_OUTBOX, ctx.account_id, ctx.region, most)
-    ]
+async def settings(ctx: Context) -> dict[str, str]:
+    """What the account has set for its text messages."""
+    row = await ctx.db.cached_row(_SETTINGS, ctx.account_id, ctx.region)
+    return DEFAULTS | (row["attributes"] if row is not None else {})
+
+
+async def put(ctx: Context, id: UUID, number: str, text: str, attributes: Mapping[str, str]) -> None:
+    """Put a message into the outbox of the context's account, within its limits."""
+    own = await settings(ctx)
+    fields = {
+        "id": str(id),
+        "number": number,
+        "text": text,
+        "sender": attributes.get("AWS.SNS.SMS.SenderID") or own.get("DefaultSenderID") or "NOTICE",
+        "type": attributes.get("AWS.SNS.SMS.SMSType") or own.get("DefaultSMSType") or "Promotional",
+    }
+    told = {"PhoneNumber": number, "Message": text, "Attributes": dict(attributes)}
+    rates = {"SMSSuccessFeedbackRoleArn": own.get("DeliveryStatusIAMRole", "")}
+    rates |= {"SMSFailureFeedbackRoleArn": own.get("DeliveryStatusIAMRole", "")}
+    rates |= {"SMSSuccessFeedbackSampleRate": own.get("DeliveryStatusSuccessSamplingRate", "")}
+    wanted = reports.wanted(rates, "SMS", f"sns/{ctx.region}/{ctx.account_id}/{_GROUP}")
+    failure = await _refusal(ctx, own, attributes)
+    notification = reports.notification(str(id), text, timestamp())
+    await outbox.put(ctx, Letter("sms", id, told, fields, wanted, notification, failure=failure))
+
+
+async def _refusal(ctx: Context, own: Mapping[str, str], attributes: Mapping[str, str]) -> str:
+    """Why a message must not be sent, in the words of AWS's delivery logs; empty when it may. Counts what it costs."""
+    price = ctx.engine("phones").price("sms")
+    if not price:
+        return ""
+    most = attributes.get("AWS.SNS.SMS.MaxPrice")
+    if most and price > _number(most):
+        return "Price of message exceeds the maximum price"
+    limit = _number(own["MonthlySpendLimit"])
+    month = datetime.now(UTC).strftime("%Y-%m")
+    counted = price <= limit and await ctx.db.fetchval(_SPEND, ctx.account_id, ctx.region, month, price, limit)
+    return "" if counted else "No quota left for account"
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

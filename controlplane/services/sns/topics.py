@@ -49,6 +49,11 @@ class Topic:
         return arn("sns", self.region, self.account_id, self.name)
 
     @property
+    def log_group(self) -> str:
+        """Under which its deliveries are logged."""
+        return f"sns/{self.region}/{self.account_id}/{self.name}"
+
+    @property
     def policy(self) -> dict[str, Any]:
         """Its access policy: the one that was set, or that of a new topic."""
         text = self.own.get("Policy")

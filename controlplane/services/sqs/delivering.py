@@ -16,8 +16,9 @@ async def delivered(ctx: Context, queue: Queue, row: Any, request: Mapping[str, 
     content = await _content(ctx, queue, row)
     if content.finisher is not None:
         content = replace(content, body=await ctx.ask(content.finisher, "Finish", {"Text": content.body}))
+    id = row["message_id"]
     message: dict[str, Any] = {
-        "MessageId": str(row["message_id"]),
+        "MessageId": str(contents.copy_id(id, row["id"]) if id == row["shared_id"] else id),
         "ReceiptHandle": receipts.handle(queue.id, row["id"], row["receipt"]),
         "MD5OfBody": digests.of_body(content.body),
         "Body": content.body,

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from controlplane.core.context import Context
-from controlplane.core.errors import AwsError
+from controlplane.core.errors import AwsError, ServiceUnavailable
 from controlplane.core.offer import offer
 from controlplane.services.sqs import contents, fifo, queries, sending
 from controlplane.services.sqs.contents import GAP, Content
@@ -25,132 +25,205 @@ from controlplane.services.sqs.queues import Queue, of_row
 _KNOWN_SECONDS = 10.0
 _ALLOWED_SECONDS = 10.0
 _MOST = 65536
-_INSERT = """
-WITH kept AS (INSERT INTO sqs_shared_contents (id, content) SELECT * FROM unnest($1::uuid[], $2::bytea[])),
+_MOST_AUDIENCES = 256
+_FAN_OUT = """
+WITH audience AS MATERIALIZED (
+  SELECT n.*, q.id IS NOT NULL AS there FROM unnest($5::bigint[], $6::bigint[], $7::bytea[], $8::bigint[], $9::bigint[])
+    AS n (queue_id, version, content, delay, retention)
+  LEFT JOIN sqs_queues q ON q.id = n.queue_id AND (extract(epoch FROM q.modified_at) * 1000000)::bigint = n.version
+), stale AS MATERIALIZED (SELECT array_agg(queue_id) AS ids FROM audience WHERE NOT there),
+letters AS MATERIALIZED (
+  SELECT l.* FROM unnest($1::uuid[], $2::bytea[], $10::text[]) AS l (id, content, group_id), stale WHERE ids IS NULL
+), kept AS (INSERT INTO sqs_shared_contents (id, content) SELECT id, content FROM letters),
 put AS (INSERT INTO sqs_messages (queue_id, message_id, content, shared_id, sender_id, sent_at, visible_at, expires_at,
   group_id)
-SELECT n.queue_id, gen_random_uuid(), n.content, n.shared_id, $3, $4, $4 + n.delay, $4 + n.retention, n.group_id
-FROM unnest($5::bigint[], $6::timestamptz[], $7::bytea[], $8::uuid[], $9::bigint[], $10::bigint[], $11::text[])
-  AS n (queue_id, version, content, shared_id, delay, retention, group_id)
-JOIN sqs_queues q ON q.id = n.queue_id AND q.modified_at = n.version
-RETURNING queue_id, shared_id)
-SELECT count(*) AS number, array_agg(queue_id) AS queues, array_agg(shared_id) AS letters FROM put
+SELECT queue_id, letters.id, audience.content, letters.id, $3, $4, $4 + delay, $4 + retention, group_id
+FROM letters, audience)
+SELECT ids FROM stale
 """
+"""Every letter to every queue, or nothing when a queue is no longer as it was. Copies carry the letter's id; receivers
+are told another one for each."""
 
 
 @dataclass(slots=True)
-class _Batch:
-    """Copies for standard queues, a row each, and messages for FIFO queues, in order."""
+class _Audience:
+    """Queues that a letter goes to. Those of the arrays get rows of one statement, `single` messages of their own."""
 
-    shared: dict[UUID, bytes] = field(default_factory=dict)
-    copies: list[tuple[Queue, UUID, str, str | None]] = field(default_factory=list)
-    own: list[Outgoing] = field(default_factory=list)
-    in_order: list[Outgoing] = field(default_factory=list)
+    to: Sequence[tuple[str, str]]
+    until: float
+    refused: dict[str, AwsError] = field(default_factory=dict)
+    single: list[tuple[Queue, str]] = field(default_factory=list)
+    arns: list[str] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)
+    versions: list[int] = field(default_factory=list)
+    own: list[bytes] = field(default_factory=list)
+    delays: list[int] = field(default_factory=list)
+    retentions: list[int] = field(default_factory=list)
+    largest: int = 2**31
+    """Bytes that all queues of the arrays take, what is their own counted."""
+
+    def add(self, queue: Queue, own: str) -> None:
+        """Let a queue get letters."""
+        if queue.fifo or queue.own.get("KmsMasterKeyId"):
+            self.single.append((queue, own))
+            return
+        self.arns.append(queue.arn)
+        self.ids.append(queue.id)
+        self.versions.append(queue.version_in_microseconds)
+        self.own.append(contents.pack_own(own))
+        self.delays.append(queue.delay)
+        self.retentions.append(queue.retention)
+        self.largest = min(self.largest, queue.largest - len(own))
 
 
 _known: OrderedDict[str, tuple[float, Queue]] = OrderedDict()
 _decided: OrderedDict[tuple[Any, ...], tuple[float, AwsError | None]] = OrderedDict()
+_audiences: OrderedDict[tuple[Any, ...], _Audience] = OrderedDict()
 
 
 @offer("Deliver")
-async def deliver(ctx: Context, request: Mapping[str, Any]) -> list[dict[str, AwsError]]:
+async def deliver(ctx: Context, request: Mapping[str, Any]) -> list[Mapping[str, AwsError]]:
     """Put letters into queues, if the queues let the caller (`sqs:SendMessage`), as part of the caller's transaction.
 
     A letter: `Id` (UUID), `Body` (in which GAP stands for what is the copy's own), `Attributes`, `TraceHeader`,
     `GroupId`, `DeduplicationId`, `Finisher` (the service whose offer `Finish` makes of `Text` what a receiver reads)
-    and `To`: pairs of queue ARN and the copy's own text. `Alone` says that this is all that the transaction writes.
-    Answers for each letter the queues that did not take it, with the reason.
+    and `To`: pairs of queue ARN and the copy's own text, each queue once. Letters whose `To` is the same object share a
+    statement; what is found out about the queues of a tuple is kept for when it comes again. `Alone` says that this is
+    all that the transaction writes. Answers for each letter the queues that did not take it, with the reason.
     """
     letters: Sequence[Mapping[str, Any]] = request["Letters"]
-    refused: list[dict[str, AwsError]] = [{} for _ in letters]
-    left = [list(letter["To"]) for letter in letters]
-    for _ in range(3):  # a queue may change between the look and the write
-        left = await _attempt(ctx, letters, left, refused)
-        if not any(left):
-            break
+    refused: list[Mapping[str, AwsError]] = [{} for _ in letters]
+    alike: dict[int, list[int]] = {}
+    for place, letter in enumerate(letters):
+        alike.setdefault(id(letter["To"]), []).append(place)
+    alone = bool(request.get("Alone")) and len(alike) == 1
+    for places in alike.values():
+        found = await _deliver_alike(ctx, [letters[place] for place in places], alone=alone)
+        for place, no in zip(places, found, strict=True):
+            refused[place] = no
     return refused
 
 
-async def _attempt(
-    ctx: Context, letters: Sequence[Mapping[str, Any]], to: list[Any], refused: list[dict[str, AwsError]]
-) -> list[Any]:
-    """Deliver what can be; answers what must be tried again because its queue has just changed."""
-    queues = await _find(ctx, {arn for pairs in to for arn, _ in pairs})
-    batch = _Batch()
-    known = _Decisions(ctx)
-    for letter, pairs, no in zip(letters, to, refused, strict=True):
-        for arn, own in pairs:
+async def _deliver_alike(
+    ctx: Context, letters: Sequence[Mapping[str, Any]], *, alone: bool
+) -> Sequence[Mapping[str, AwsError]]:
+    """Deliver letters that go to the same queues."""
+    to = letters[0]["To"]
+    for attempt in range(3):  # a queue may change between the look and the write
+        audience = await _audience(ctx, to)
+        fitting = [letter for letter in letters if _fits(letter["Body"], audience.largest)]
+        own = bool(audience.single) or len(fitting) < len(letters)
+        run = ctx.db.alone if alone and not own else ctx.db.fetch
+        if not fitting or not audience.ids or await _fan_out(ctx, audience, fitting, run):
+            break
+        _forget(ctx, audience, last=attempt == 2)
+    no: Sequence[Mapping[str, AwsError]] = [audience.refused] * len(letters)
+    if own:
+        no = await _singly(ctx, audience, letters)
+    room, rung = sending.room_of(ctx), [*audience.ids, *(queue.id for queue, _ in audience.single)]
+    ctx.db.after_commit(lambda: room.ring_all(rung))
+    return no
+
+
+def _fits(body: str, largest: int) -> bool:
+    return len(body) <= largest // 4 or len(body.encode()) <= largest
+
+
+async def _audience(ctx: Context, to: Sequence[tuple[str, str]]) -> _Audience:
+    """What is known of some queues, or found out now."""
+    decisions = _Decisions(ctx)
+    name, moment = (id(to), decisions.caller), time.monotonic()
+    kept = _audiences.get(name)
+    if kept is not None and kept.to is to and kept.until > moment:
+        return kept
+    queues = await _find(ctx, {arn for arn, _ in to})
+    made = _Audience(to, moment + _KNOWN_SECONDS)
+    for arn, own in to:
+        try:
             queue = queues.get(arn)
-            try:
-                if queue is None:
-                    raise QueueDoesNotExist
-                if not known.allow(queue):
-                    await known.ask(queue)
-                await _add(ctx, batch, queue, letter, own)
-            except AwsError as error:
-                no[arn] = error
-    run = ctx.db.alone if ctx.request.get("Alone") else ctx.db.fetch
-    stale = await _write(ctx, batch, run)
-    for arn in {arn for arn, _ in stale}:
+            if queue is None:
+                raise QueueDoesNotExist
+            await decisions.ask(queue)
+            made.add(queue, own)
+        except AwsError as error:
+            made.refused[arn] = error
+    if isinstance(to, tuple):
+        _keep(_audiences, name, made, _MOST_AUDIENCES)
+    return made
+
+
+def _forget(ctx: Context, audience: _Audience, *, last: bool) -> None:
+    """Look anew at queues that have changed. Raises ServiceUnavailable when they never stop."""
+    for arn in audience.arns:
         _known.pop(arn, None)
-    return [
-        [(arn, own) for arn, own in pairs if (arn, UUID(letter["Id"])) in stale]
-        for letter, pairs in zip(letters, to, strict=True)
-    ]
+    _audiences.pop((id(audience.to), _Decisions(ctx).caller), None)
+    if last:
+        raise ServiceUnavailable("Queues of this topic are being changed. Please try again.")
 
 
-async def _add(ctx: Context, batch: _Batch, queue: Queue, letter: Mapping[str, Any], own: str) -> None:
-    body, group, deduplication = letter["Body"], letter.get("GroupId"), letter.get("DeduplicationId")
-    if len(body) > queue.largest // 4 and len(body.encode()) + len(own) > queue.largest:
+async def _fan_out(
+    ctx: Context,
+    audience: _Audience,
+    letters: Sequence[Mapping[str, Any]],
+    run: Callable[..., Awaitable[list[Any]]],
+) -> bool:
+    """Insert all copies; False, and nothing inserted, when a queue is no longer as it was."""
+    sealer = ctx.engine("sealing")
+    rows = await run(
+        _FAN_OUT,
+        [UUID(letter["Id"]) for letter in letters],
+        [contents.pack(_content(letter, letter["Body"]), letter["Id"], sealer=sealer) for letter in letters],
+        ctx.principal.user_id or ctx.principal.account_id,
+        now(),
+        audience.ids,
+        audience.versions,
+        audience.own,
+        audience.delays,
+        audience.retentions,
+        [letter.get("GroupId") if letter.get("DeduplicationId") is None else None for letter in letters],
+    )
+    return rows[0]["ids"] is None
+
+
+def _content(letter: Mapping[str, Any], body: str) -> Content:
+    return Content(body, letter["Attributes"], letter.get("TraceHeader"), letter.get("Finisher"))
+
+
+async def _singly(
+    ctx: Context, audience: _Audience, letters: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, AwsError]]:
+    """Send letters to the queues that get messages of their own, and large ones to all queues that take them."""
+    refused: list[Mapping[str, AwsError]] = []
+    plain, in_order = list[Outgoing](), list[Outgoing]()
+    for letter in letters:
+        no, pairs = dict(audience.refused), list(audience.single)
+        if not _fits(letter["Body"], audience.largest):
+            queues = await _find(ctx, set(audience.arns))
+            pairs += [(queues[arn], own) for arn, own in audience.to if arn in queues]
+        for queue, own in pairs:
+            try:
+                (in_order if queue.fifo else plain).append(await _outgoing(ctx, queue, letter, own))
+            except AwsError as error:
+                no[queue.arn] = error
+        refused.append(no)
+    if plain:
+        await insert_all(ctx.db.fetch, plain)
+    if in_order:
+        await fifo.insert(ctx.db, in_order, now())
+    return refused
+
+
+async def _outgoing(ctx: Context, queue: Queue, letter: Mapping[str, Any], own: str) -> Outgoing:
+    body = letter["Body"].replace(GAP, own, 1)
+    group, deduplication = letter.get("GroupId"), letter.get("DeduplicationId")
+    if not _fits(body, queue.largest):
         raise InvalidParameterValue(f"Message must be shorter than {queue.largest} bytes.")
-    if not queue.fifo and not queue.own.get("KmsMasterKeyId"):
-        id = UUID(letter["Id"])
-        if id not in batch.shared:
-            content = Content(body, letter["Attributes"], letter.get("TraceHeader"), letter.get("Finisher"))
-            batch.shared[id] = contents.pack(content, str(id), sealer=ctx.engine("sealing"))
-        batch.copies.append((queue, id, own, group if deduplication is None else None))
-        return
     if queue.fifo and not group:
         raise MissingParameter("MessageGroupId")
     if queue.fifo and not deduplication and not queue.is_set("ContentBasedDeduplication"):
         raise InvalidParameterValue("The queue should have ContentBasedDeduplication enabled.")
-    whole = body.replace(GAP, own, 1)
-    content = Content(whole, letter["Attributes"], letter.get("TraceHeader"), letter.get("Finisher"))
     ids = {"MessageGroupId": group, "MessageDeduplicationId": deduplication} if queue.fifo else {}
-    message = await sending.outgoing(ctx, queue, ids, content)
-    (batch.in_order if queue.fifo else batch.own).append(message)
-
-
-async def _write(ctx: Context, batch: _Batch, run: Callable[..., Awaitable[list[Any]]]) -> set[tuple[str, UUID]]:
-    """Insert all; answers the copies whose queues are no longer as they were."""
-    moment, room = now(), sending.room_of(ctx)
-    missing: set[tuple[str, UUID]] = set()
-    if batch.copies:
-        queues = [queue for queue, *_ in batch.copies]
-        rows = await run(
-            _INSERT,
-            list(batch.shared),
-            list(batch.shared.values()),
-            ctx.principal.user_id or ctx.principal.account_id,
-            moment,
-            [queue.id for queue in queues],
-            [queue.version for queue in queues],
-            [contents.pack_own(own) for _, _, own, _ in batch.copies],
-            [id for _, id, _, _ in batch.copies],
-            [queue.delay for queue in queues],
-            [queue.retention for queue in queues],
-            [group for *_, group in batch.copies],
-        )
-        if rows[0]["number"] < len(batch.copies):
-            taken = set(zip(rows[0]["queues"] or (), rows[0]["letters"] or (), strict=True))
-            missing = {(queue.arn, id) for queue, id, *_ in batch.copies if (queue.id, id) not in taken}
-    if batch.own:
-        await insert_all(ctx.db.fetch, batch.own)
-    if batch.in_order:
-        await fifo.insert(ctx.db, batch.in_order, moment)
-    rung = {queue.id for queue, *_ in batch.copies} | {m.queue_id for m in (*batch.own, *batch.in_order)}
-    ctx.db.after_commit(lambda: room.ring_all(rung))
-    return missing
+    return await sending.outgoing(ctx, queue, ids, _content(letter, body))
 
 
 async def _find(ctx: Context, arns: set[str]) -> dict[str, Queue]:
@@ -176,17 +249,12 @@ class _Decisions:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._caller = ctx.principal.arn, ctx.facts.get("aws:SourceArn"), ctx.account_id
+        self.caller = ctx.principal.arn, ctx.facts.get("aws:SourceArn"), ctx.account_id
         self._now = time.monotonic()
-
-    def allow(self, queue: Queue) -> bool:
-        """Whether it is known that the caller may."""
-        kept = _decided.get((queue.id, queue.version, self._caller))
-        return kept is not None and kept[1] is None and kept[0] >= self._now
 
     async def ask(self, queue: Queue) -> None:
         """Ask the queue's policy. Raises AccessDenied."""
-        name = queue.id, queue.version, self._caller
+        name = queue.id, queue.version, self.caller
         kept = _decided.get(name)
         if kept is None or kept[0] < self._now:
             try:
@@ -200,8 +268,8 @@ class _Decisions:
             raise kept[1].with_traceback(None)  # it is raised many times
 
 
-def _keep(cache: OrderedDict[Any, Any], name: Any, value: Any) -> None:
+def _keep(cache: OrderedDict[Any, Any], name: Any, value: Any, most: int = _MOST) -> None:
     cache.pop(name, None)
-    if len(cache) >= _MOST:
+    if len(cache) >= most:
         cache.popitem(last=False)
     cache[name] = value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from controlplane.services.sqs import queries
 from controlplane.services.sqs.attributes import DEFAULTS, FIFO, KEY_REUSE
 from controlplane.services.sqs.errors import InvalidAddress, QueueDoesNotExist
 
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 Answer = Callable[[Context, Any], Awaitable[list[Resource]]]
 
 
@@ -52,6 +53,11 @@ class Queue:
     version: datetime
     """When it was last set to something: its row's `modified_at`."""
     arn: str
+
+    @property
+    def version_in_microseconds(self) -> int:
+        """The same since the epoch."""
+        return (self.version - _EPOCH) // _MICROSECOND
 
     @property
     def attributes(self) -> dict[str, str]:

@@ -14,6 +14,9 @@ from queue import Queue
 from typing import Any
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -206,12 +209,13 @@ def test_a_text_message_lies_in_the_outbox(lab: Lab, account: Account) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{account.endpoint}/_celaje/sns/sms")
     assert refused.value.code == 403
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
+    (message,) = shown(account, "/sns/sms")["Messages"]
+    assert (message["Message"], message["Status"]) == ("hola", "STORED")
 
-    request = AWSRequest("GET", f"{account.endpoint}/_celaje/sns/sms")
+
+def shown(account: Account, path: str) -> Any:
+    """What an own path of the cloud answers to an account."""
+    request = AWSRequest("GET", f"{account.endpoint}/_celaje{path}")
     SigV4Auth(Credentials(account.access_key_id, account.secret_access_key), "sns", "us-east-1").add_auth(request)
-    signed = urllib.request.Request(request.url, headers=dict(request.headers.items()))
-    with urllib.request.urlopen(signed) as answer:
-        assert [message["Message"] for message in json.load(answer)["Messages"]] == ["hola"]
+    with urllib.request.urlopen(urllib.request.Request(request.url, headers=dict(request.headers.items()))) as answer:
+        return json.load(answer)

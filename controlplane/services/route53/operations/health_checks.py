@@ -43,7 +43,7 @@ _NOT_CONFIG = ("HealthCheckId", "HealthCheckVersion", "ResetElements")
 @operation("CreateHealthCheck", on=ANY)
 async def create_health_check(ctx: Context, request: Any) -> dict[str, Any]:
     """Raises HealthCheckAlreadyExists, InvalidInput, TooManyHealthChecks."""
-    config = health.checked(request["HealthCheckConfig"])
+    config = await health.checked_for(ctx, request["HealthCheckConfig"])
     await _check_children(ctx, config)
     same = await ctx.db.fetchrow(_SAME, ctx.account_id, request["CallerReference"])
     if same is None:
@@ -91,7 +91,7 @@ async def update_health_check(ctx: Context, request: Any) -> dict[str, Any]:
         )
     changed = {name: value for name, value in request.items() if name not in _NOT_CONFIG and value is not None}
     config = {name: value for name, value in row["config"].items() if name not in (request.get("ResetElements") or ())}
-    config = health.checked({**config, **changed})
+    config = await health.checked_for(ctx, {**config, **changed})
     await _check_children(ctx, config)
     if row["id"] in (config.get("ChildHealthChecks") or ()):
         raise InvalidInput("Invalid request: a health check cannot be its own child.")

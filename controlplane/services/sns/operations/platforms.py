@@ -11,6 +11,8 @@ import orjson
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, Resource, operation
 from controlplane.core.paging import decode_token, encode_token
+from controlplane.services.sns import events
+from controlplane.services.sns.attributes import check_feedback
 from controlplane.services.sns.errors import InvalidParameter, NotFound
 from controlplane.services.sns.platforms import (
     NAME,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 _PURPOSE = "sns-platform"
 _SECRETS = ("PlatformPrincipal", "PlatformCredential")
+_OF_REPORTS = ("SuccessFeedbackRoleArn", "FailureFeedbackRoleArn", "SuccessFeedbackSampleRate")
 _LONGEST_DATA = 2048
 _PAGE = 100
 _INSERT_APPLICATION = """
@@ -55,7 +58,7 @@ _APPLICATIONS = """
 SELECT * FROM sns_platform_applications WHERE account_id = $1 AND region = $2 AND id > $3 ORDER BY id LIMIT $4
 """
 _DEVICE = """
-SELECT e.*, a.platform, a.name AS application FROM sns_platform_endpoints e
+SELECT e.*, a.platform, a.name AS application, a.attributes AS settings FROM sns_platform_endpoints e
 JOIN sns_platform_applications a ON a.id = e.application_id WHERE e.application_id = $1 AND e.token = $2
 """
 _INSERT_DEVICE = """
@@ -63,7 +66,7 @@ INSERT INTO sns_platform_endpoints (id, account_id, region, application_id, toke
 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
 """
 _DEVICES = """
-SELECT e.*, a.platform, a.name AS application FROM sns_platform_endpoints e
+SELECT e.*, a.platform, a.name AS application, a.attributes AS settings FROM sns_platform_endpoints e
 JOIN sns_platform_applications a ON a.id = e.application_id
 WHERE e.application_id = $1 AND ($2::uuid IS NULL OR e.id > $2) ORDER BY e.id LIMIT $3
 """
@@ -91,7 +94,7 @@ async def create_platform_application(ctx: Context, request: CreatePlatformAppli
         raise InvalidParameter("Attributes Reason: PlatformPrincipal attribute provided without PlatformCredential")
     if credential and not principal and platform not in ("GCM", "FCM"):
         raise InvalidParameter("Attributes Reason: PlatformCredential attribute provided without PlatformPrincipal")
-    attributes = {key: value for key, value in given.items() if key not in _SECRETS}
+    attributes = _settings(given)
     sealed = _sealed(ctx, platform, name, given)
     await ctx.db.execute(_INSERT_APPLICATION, ctx.account_id, ctx.region, platform, name, attributes, sealed)
     return {"PlatformApplicationArn": application_arn(ctx, platform, name)}
@@ -106,6 +109,16 @@ def _check_name(name: str) -> None:
         raise InvalidParameter(
             f"{name} Reason: must contain only characters 'a'-'z', 'A'-'Z', '0'-'9', '_', '-', and '.'"
         )
+
+
+def _settings(given: Mapping[str, str]) -> dict[str, str]:
+    """What of an application's attributes is no secret. Raises InvalidParameter."""
+    for name, value in given.items():
+        if name in _OF_REPORTS:
+            check_feedback(name, value)
+        elif name.startswith("Event") and value:
+            parts_of(name, value)
+    return {name: value for name, value in given.items() if name not in _SECRETS}
 
 
 def _sealed(ctx: Context, platform: str, name: str, given: Mapping[str, str]) -> bytes:
@@ -133,7 +146,7 @@ async def set_platform_application_attributes(
     """Set attributes. Raises NotFound, InvalidParameter."""
     row = await application(ctx, request["PlatformApplicationArn"])
     given = request["Attributes"]
-    kept = {**row["attributes"], **{key: value for key, value in given.items() if key not in _SECRETS}}
+    kept = {**row["attributes"], **_settings(given)}
     new = any(key in given for key in _SECRETS)
     sealed = _sealed(ctx, row["platform"], row["name"], given) if new else row["sealed"]
     await ctx.db.execute(_SET_APPLICATION, row["id"], kept, sealed)
@@ -187,8 +200,9 @@ async def create_platform_endpoint(ctx: Context, request: CreatePlatformEndpoint
     if there is None:
         values = (uuid4(), row["account_id"], row["region"], row["id"], request["Token"], given)
         await ctx.db.execute(_INSERT_DEVICE, *values)
-        there = await ctx.db.fetchrow(_DEVICE, row["id"], request["Token"])
-        return {"EndpointArn": endpoint_of_row(there).arn}
+        made = endpoint_of_row(await ctx.db.fetchrow(_DEVICE, row["id"], request["Token"]))
+        await events.tell(ctx, made, events.CREATED, ctx.endpoint)
+        return {"EndpointArn": made.arn}
     endpoint = endpoint_of_row(there)
     if {"Enabled": "true", **given} != {"Enabled": "true", **endpoint.own}:
         raise InvalidParameter(
@@ -222,6 +236,7 @@ async def set_endpoint_attributes(ctx: Context, request: SetEndpointAttributesIn
     kept, token = {**endpoint.own, **_checked(given)}, given.get("Token") or endpoint.token
     if not await ctx.db.fetchval(_SET_DEVICE, endpoint.id, kept, token):
         raise InvalidParameter("Token Reason: Another endpoint of the application has this token.")
+    await events.tell(ctx, endpoint, events.UPDATED, ctx.endpoint)
 
 
 @operation("DeleteEndpoint", on=on_endpoint)
@@ -229,7 +244,9 @@ async def delete_endpoint(ctx: Context, request: DeleteEndpointInputTypeDef) -> 
     """Delete a device; one that is gone already is no error."""
     parts_of("EndpointArn", request["EndpointArn"])
     if ctx.resources[0].row is not None:
-        await ctx.db.execute(_DELETE_DEVICE, the_endpoint(ctx).id)
+        endpoint = the_endpoint(ctx)
+        await ctx.db.execute(_DELETE_DEVICE, endpoint.id)
+        await events.tell(ctx, endpoint, events.DELETED, ctx.endpoint)
 
 
 @operation("ListEndpointsByPlatformApplication", on=on_application)

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
         VerifySMSSandboxPhoneNumberInputTypeDef,
     )
 
-_DEFAULTS = {"MonthlySpendLimit": "1"}
 _KNOWN = frozenset(
     {"MonthlySpendLimit", "DeliveryStatusIAMRole", "DeliveryStatusSuccessSamplingRate", "DefaultSenderID"}
     | {"DefaultSMSType", "UsageReportS3Bucket"}
 )
+_NUMBERS = {"MonthlySpendLimit": 10**9, "DeliveryStatusSuccessSamplingRate": 100}
+"""Attributes that are whole numbers, and the largest."""
 _SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]{1,11}", re.ASCII)
 _PAGE = 100
-_GET = "SELECT attributes FROM sns_sms_accounts WHERE account_id = $1 AND region = $2"
 _SET = """
 INSERT INTO sns_sms_accounts (account_id, region, attributes) VALUES ($1, $2, $3)
 ON CONFLICT (account_id, region) DO UPDATE SET attributes = sns_sms_accounts.attributes || excluded.attributes
@@ -64,6 +64,8 @@ async def set_sms_attributes(ctx: Context, request: SetSMSAttributesInputTypeDef
             )
         if name == "DefaultSMSType" and value not in ("Promotional", "Transactional"):
             raise InvalidParameter("DefaultSMSType is invalid", bare=True)
+        if name in _NUMBERS and not (value.isascii() and value.isdigit() and int(value) <= _NUMBERS[name]):
+            raise InvalidParameter(f"{name} is invalid", bare=True)
     await ctx.db.execute(_SET, ctx.account_id, ctx.region, dict(request["attributes"]))
     return {}
 
@@ -75,8 +77,7 @@ def _no_sender() -> str:
 @operation("GetSMSAttributes", on=ANY)
 async def get_sms_attributes(ctx: Context, request: GetSMSAttributesInputTypeDef) -> dict[str, Any]:
     """Those that are named, or all."""
-    row = await ctx.db.fetchrow(_GET, ctx.account_id, ctx.region)
-    found = _DEFAULTS | (row["attributes"] if row is not None else {})
+    found = await sms.settings(ctx)
     names = request.get("attributes")
     return {"attributes": {name: value for name, value in found.items() if not names or name in names}}
 
@@ -120,7 +121,7 @@ async def opt_in_phone_number(ctx: Context, request: OptInPhoneNumberInputTypeDe
 
 @operation("GetSMSSandboxAccountStatus", on=ANY)
 async def get_sms_sandbox_account_status(ctx: Context, request: Any) -> dict[str, Any]:
-    """No account is in the sandbox: messages leave the outbox nowhere."""
+    """No account is in the sandbox: the owner decides by his gateway whom messages reach."""
     return {"IsInSandbox": False}
 
 
@@ -132,7 +133,7 @@ async def create_sms_sandbox_phone_number(
     number, code = _number(request["PhoneNumber"]), f"{secrets.randbelow(10**6):06}"
     await ctx.db.execute(_ENTER, ctx.account_id, ctx.region, number, code)
     text = f"Your verification code is {code}"
-    await sms.keep(ctx.db, ctx.engine("sealing"), ctx.account_id, ctx.region, uuid4(), number, text, {})
+    await sms.put(ctx, uuid4(), number, text, {"AWS.SNS.SMS.SMSType": "Transactional"})
     return {}
 
 
