@@ -26,8 +26,11 @@ _MOST = 20
 _LONGEST_MATCHED = 1024 * 1024
 _ALL = frozenset(Rule)
 # What AWS does not check by the model but in each operation, with words of its own.
-_OPEN = frozenset({"BucketLocationConstraint"})
-"""Enums that the operations check, since which regions there are is up to each cloud."""
+_OPEN = frozenset({"BucketAccelerateStatus", "BucketLocationConstraint", "FilterRuleName"})
+"""Enums of S3 that the operations check: which regions there are is up to each cloud, the others have words of their
+own."""
+_DISPENSABLE = frozenset({"Rules", "TagSet"})
+"""Lists that S3 misses, if at all, only once it has found the bucket; its model requires them."""
 _CHECKED = {
     "ec2": frozenset({Rule.REQUIRED, Rule.RANGE}),
     "s3": frozenset({Rule.REQUIRED, Rule.ENUM}),
@@ -43,11 +46,17 @@ def validate(route: Route, parameters: Mapping[str, Any]) -> None:
     found: Found = []
     check(parameters, (), found)
     if found and operation.service.name == "s3":
-        found = [item for item in found if item.rule is not Rule.ENUM or item.location is None]
+        found = [item for item in found if not _is_left_open(item)]
     if found:
         if operation.name in wording.UNQUOTED:
             found = [item if item.rule is Rule.REQUIRED else replace(item, value=wording.HIDDEN) for item in found]
         raise wording.invalid(operation.service, route.protocol, found[:_MOST])
+
+
+def _is_left_open(violation: Violation) -> bool:
+    if violation.rule is Rule.ENUM:
+        return violation.location is not None
+    return violation.rule is Rule.REQUIRED and violation.path[-1] in _DISPENSABLE
 
 
 def _root(operation: Operation, protocol: str) -> Check:

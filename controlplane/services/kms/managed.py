@@ -18,6 +18,8 @@ SERVICES = frozenset(
         "workspaces", "xray",
     )
 )  # fmt: skip
+_PROTECTED = {"s3": "S3 objects"}
+"""What a service's key is said to protect, where that is not its data."""
 _ROTATION_DAYS = 365
 
 
@@ -46,7 +48,8 @@ async def _make(ctx: Context, service: str) -> Key:
         spec=specs.SPECS[specs.SYMMETRIC],
         usage=specs.ENCRYPT,
         manager=keys.AWS_MANAGED,
-        description=f"Default key that protects my {service} data when no other key is defined",
+        description=f"Default key that protects my {_PROTECTED.get(service, f'{service} data')} when no other key is "
+        "defined",
         policy=policies.of_service(ctx.account_id, ctx.region, service),
         rotation_days=_ROTATION_DAYS,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from controlplane.core.errors import NotImplementedByCelaje
 from controlplane.services.s3.errors import NotModified, PreconditionFailed
 
 
@@ -22,7 +23,7 @@ def check_read(request: Mapping[str, Any], etag: str, modified_at: datetime) -> 
     if none_match is not None:
         if matches(none_match, etag):
             raise NotModified(Condition="If-None-Match")
-    elif since is not None and modified <= since:
+    elif since is not None and modified <= since <= datetime.now(UTC):  # a time to come is no condition
         raise NotModified(Condition="If-Modified-Since")
 
 
@@ -38,6 +39,26 @@ def check_copy(request: Mapping[str, Any], etag: str, modified_at: datetime) -> 
         raise PreconditionFailed(Condition=f"x-amz-copy-source-{error.members['Condition']}") from error
     except PreconditionFailed as error:
         raise PreconditionFailed(Condition=f"x-amz-copy-source-{error.members['Condition']}") from error
+
+
+def of_write(request: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """If-Match and If-None-Match of a write: AWS has an entity tag for the one, `*` for the other, and not both.
+    Raises NotImplemented."""
+    match, none_match = request.get("IfMatch"), request.get("IfNoneMatch")
+    if match is not None and none_match is not None:
+        raise _unsupported("If-Match,If-None-Match", "Multiple conditional request headers present in the request")
+    if none_match is not None and none_match.strip() != "*":
+        raise _unsupported("If-None-Match")
+    if match is not None and match.strip() == "*":
+        raise _unsupported("If-Match")
+    return match, none_match
+
+
+def _unsupported(header: str, why: str = "") -> NotImplementedByCelaje:
+    error = NotImplementedByCelaje("A header you provided implies functionality that is not implemented")
+    why = why or f"We don't accept the provided value of {header} header for this API"
+    error.members = {"Header": header, "additionalMessage": why}
+    return error
 
 
 def matches(tags: str, etag: str) -> bool:

@@ -236,10 +236,11 @@ class S3CrossRegionLogging(S3Error):
 
 
 _TARGETS = {
-    "QueueConfigurations": ("QueueArn", "sqs"),
-    "TopicConfigurations": ("TopicArn", "sns"),
-    "LambdaFunctionConfigurations": ("LambdaFunctionArn", "lambda"),
+    "QueueConfigurations": ("QueueArn", "Queue", "sqs"),
+    "TopicConfigurations": ("TopicArn", "Topic", "sns"),
+    "LambdaFunctionConfigurations": ("LambdaFunctionArn", "CloudFunction", "lambda"),
 }
+"""Member, its element and the service of each kind of target."""
 _EVENTS = ("s3:ObjectCreated:", "s3:ObjectRemoved:", "s3:ObjectRestore:", "s3:ReducedRedundancyLostObject",
            "s3:Replication:", "s3:LifecycleExpiration:", "s3:LifecycleTransition", "s3:IntelligentTiering",
            "s3:ObjectTagging:", "s3:ObjectAcl:", "s3:TestEvent")  # fmt: skip
@@ -248,8 +249,8 @@ _EVENTS = ("s3:ObjectCreated:", "s3:ObjectRemoved:", "s3:ObjectRestore:", "s3:Re
 async def notification(ctx: Context, bucket: Bucket, given: Mapping[str, Any], *, skipped: bool) -> dict[str, Any]:
     """Who is told of what, with ids where there are none. Raises InvalidArgument."""
     found: dict[str, Any] = {}
-    for kind, (member, service) in _TARGETS.items():
-        items = [_checked(item, member, service) for item in given.get(kind) or ()]
+    for kind, (member, element, service) in _TARGETS.items():
+        items = [_checked(item, member, element, service) for item in given.get(kind) or ()]
         if items:
             found[kind] = items
     if given.get("EventBridgeConfiguration") is not None:
@@ -259,13 +260,13 @@ async def notification(ctx: Context, bucket: Bucket, given: Mapping[str, Any], *
     return found
 
 
-def _checked(item: Mapping[str, Any], member: str, service: str) -> dict[str, Any]:
+def _checked(item: Mapping[str, Any], member: str, element: str, service: str) -> dict[str, Any]:
     try:
         arn = Arn.parse(item.get(member) or "")
     except ValueError:
         arn = None
     if arn is None or arn.service != service:
-        raise InvalidArgument("The ARN could not be parsed", ArgumentName=member, ArgumentValue=item.get(member) or "")
+        raise InvalidArgument("The ARN could not be parsed", ArgumentName=element, ArgumentValue=item.get(member) or "")
     if not item.get("Events"):
         raise MalformedXML
     for event in item["Events"]:
@@ -276,10 +277,12 @@ def _checked(item: Mapping[str, Any], member: str, service: str) -> dict[str, An
             )  # fmt: skip
     rules = ((item.get("Filter") or {}).get("Key") or {}).get("FilterRules") or []
     for rule in rules:
-        if (rule.get("Name") or "").lower() not in ("prefix", "suffix"):
+        if rule.get("Name") is None or rule.get("Value") is None:
+            raise MalformedXML
+        if rule["Name"].lower() not in ("prefix", "suffix"):
             raise InvalidArgument(
                 "filter rule name must be either prefix or suffix", ArgumentName="FilterRule.Name",
-                ArgumentValue=rule.get("Name") or "",
+                ArgumentValue=rule["Name"],
             )  # fmt: skip
     if len({(rule["Name"]).lower() for rule in rules}) != len(rules):
         raise InvalidArgument(
@@ -287,7 +290,7 @@ def _checked(item: Mapping[str, Any], member: str, service: str) -> dict[str, An
         )
     kept = {**item, "Id": item.get("Id") or str(uuid.uuid4())}
     if rules:
-        shown = [{"Name": rule["Name"].capitalize(), "Value": rule.get("Value") or ""} for rule in rules]
+        shown = [{"Name": rule["Name"].capitalize(), "Value": rule["Value"]} for rule in rules]
         kept["Filter"] = {"Key": {"FilterRules": shown}}
     return kept
 

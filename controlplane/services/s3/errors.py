@@ -41,6 +41,12 @@ class BucketAlreadyOwnedByYou(S3Error):
 class BucketNotEmpty(S3Error):
     code, status = "BucketNotEmpty", 409
     text = "The bucket you tried to delete is not empty"
+    of_versions = "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
+
+
+class ConditionalRequestConflict(S3Error):
+    code, status = "ConditionalRequestConflict", 409
+    text = "The conditional request cannot succeed due to a conflicting operation against this resource."
 
 
 class EntityTooLarge(S3Error):
@@ -58,6 +64,11 @@ class IllegalLocationConstraint(S3Error):
 class IncompleteBody(S3Error):
     code = "IncompleteBody"
     text = "You did not provide the number of bytes specified by the Content-Length HTTP header"
+
+
+class IllegalVersioningConfiguration(S3Error):
+    code = "IllegalVersioningConfigurationException"
+    text = "The Versioning element must be specified"
 
 
 class InvalidArgument(S3Error):
@@ -131,6 +142,10 @@ class InvalidStorageClass(S3Error):
 
 class InvalidTag(S3Error):
     code = "InvalidTag"
+
+
+class InvalidVersionId(InvalidArgument):
+    text = "Invalid version id specified"
 
 
 class KeyTooLong(S3Error):

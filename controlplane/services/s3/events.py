@@ -12,7 +12,6 @@ import orjson
 from controlplane.access import directory
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
-from controlplane.services.s3 import versions
 from controlplane.services.s3.buckets import Bucket
 from controlplane.services.s3.errors import InvalidArgument
 
@@ -22,6 +21,10 @@ _MEMBERS = {
     "TopicConfigurations": ("sns", "TopicArn"),
     "LambdaFunctionConfigurations": ("lambda", "LambdaFunctionArn"),
 }
+_OF_SETTINGS = ("ObjectTagging:", "ObjectAcl:")
+"""Events that came later and tell less: what they are of is written already."""
+_CAUSE = "cause"
+"""Beside `Records` in `s3_events.document`, and not told: the request's trace and the address that it came to."""
 _INSERT = """
 INSERT INTO s3_events (account_id, region, bucket, service, target, document) VALUES ($1, $2, $3, $4, $5, $6)
 RETURNING id
@@ -53,33 +56,42 @@ def _fits(item: Mapping[str, Any], key: str) -> bool:
     return True
 
 
-async def note(ctx: Context, bucket: Bucket, event: str, key: bytes, facts: Mapping[str, Any]) -> None:
-    """Have those told who want to know. `facts` are columns of the version: `size`, `etag`, `version`, `place`."""
+async def note(
+    ctx: Context, bucket: Bucket, event: str, key: bytes, facts: Mapping[str, Any], **more: Mapping[str, Any]
+) -> None:
+    """Have those told who want to know. `facts` are columns of the version: `size`, `etag`, `version`, `place`;
+    `more` are elements of a record that this event alone has."""
     if not wanted(bucket):
         return
     text = key.decode()
+    cause = {"endpoint": ctx.endpoint, "trace": ctx.trace}
     for service, target, id in _targets(bucket, f"s3:{event}", text):
-        document = _record(ctx, bucket, event, text, id, facts)
+        document = {"Records": [{**_record(ctx, bucket, event, text, id, facts), **more}], _CAUSE: cause}
         number = await ctx.db.fetchval(
-            _INSERT, bucket.account_id, bucket.region, bucket.name, service, target, {"Records": [document]}
+            _INSERT, bucket.account_id, bucket.region, bucket.name, service, target, document
         )
         await ctx.wake("s3.event", str(number))
 
 
 def _record(ctx: Context, bucket: Bucket, event: str, key: str, id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    told: dict[str, Any] = {"key": quote_plus(key, safe="/"), "sequencer": f"{2**63 + (facts.get('place') or 0):016X}"}
+    owner = directory.canonical_user(bucket.account_id)
+    later = event.startswith(_OF_SETTINGS)
+    told: dict[str, Any] = {"key": quote_plus(key, safe="/")}
+    if not later:
+        told["sequencer"] = f"{2**63 + (facts.get('place') or 0):016X}"
     if facts.get("etag"):
-        told |= {"size": facts["size"], "eTag": facts["etag"]}
-    if bucket.versioning is not None:
-        told["versionId"] = versions.shown(facts.get("version"))
+        told["eTag"] = facts["etag"]
+    if facts.get("size") is not None and not later:
+        told["size"] = facts["size"]
+    if facts.get("version") is not None:
+        told["versionId"] = facts["version"]
     return {
-        "eventVersion": "2.1",
+        "eventVersion": "2.3" if later else "2.1",
         "eventSource": "aws:s3",
         "awsRegion": bucket.region,
-        "eventTime": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
+        "eventTime": moment(datetime.now(UTC)),
         "eventName": event,
-        "userIdentity": {"principalId": f"AWS:{ctx.principal.user_id}"},
+        "userIdentity": {"principalId": _who(ctx, event, owner)},
         "requestParameters": {"sourceIPAddress": ctx.source_ip},
         "responseElements": {"x-amz-request-id": ctx.request_id, "x-amz-id-2": ctx.request_id},
         "s3": {
@@ -87,7 +99,7 @@ def _record(ctx: Context, bucket: Bucket, event: str, key: str, id: str, facts: 
             "configurationId": id,
             "bucket": {
                 "name": bucket.name,
-                "ownerIdentity": {"principalId": directory.canonical_user(bucket.account_id)},
+                "ownerIdentity": {"principalId": owner},
                 "arn": bucket.arn,
             },
             "object": told,
@@ -95,9 +107,22 @@ def _record(ctx: Context, bucket: Bucket, event: str, key: str, id: str, facts: 
     }
 
 
+def moment(time: datetime) -> str:
+    """A time as records have it."""
+    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
+
+
+def _who(ctx: Context, event: str, owner: str) -> str:
+    if ctx.principal.kind != "service":
+        return f"AWS:{ctx.principal.user_id}"
+    return f"AmazonCustomer:{owner}" if event.startswith("ObjectRestore:") else ctx.principal.user_id
+
+
 async def deliver(ctx: Context, service: str, target: str, document: Mapping[str, Any], subject: str) -> None:
     """Tell one target, as S3 itself. Raises AwsError."""
-    text = orjson.dumps(document).decode()
+    text = orjson.dumps({name: value for name, value in document.items() if name != _CAUSE}).decode()
+    cause = document.get(_CAUSE) or {}
+    ctx.endpoint, ctx.trace = cause.get("endpoint") or ctx.endpoint, cause.get("trace") or ctx.trace
     if service == "sqs":
         parts = target.split(":")
         url = f"http://queue/{parts[4]}/{parts[5]}"

@@ -14,6 +14,8 @@ from controlplane.services.s3.queries import listings as queries
 
 MOST = 1000
 _FIRST_LOOK = 16
+Place = tuple[bool, int]
+"""Among the versions of a key: whether the current one lies before it, and behind which of the others it is."""
 
 
 @dataclass(slots=True)
@@ -36,14 +38,17 @@ def bump(text: bytes) -> bytes | None:
     return text[:-1] + bytes([text[-1] + 1]) if text else None
 
 
-async def keys(ctx: Context, bucket: Bucket, prefix: bytes, delimiter: bytes | None, after: bytes, most: int) -> Page:
-    """Current objects behind `after`; one that is a common prefix is passed with all that begins with it."""
+async def keys(
+    ctx: Context, bucket: Bucket, prefix: bytes, delimiter: bytes | None, after: bytes, most: int, *, whole: bool
+) -> Page:
+    """Current objects behind `after`; one that is a common prefix is passed with all that begins with it. With `whole`
+    a key behind a common prefix is passed with that."""
     page = Page()
     if most == 0:
         return page
     start = prefix
     if after and after >= prefix:
-        start = _behind(after, prefix, delimiter)
+        start = _behind(after, prefix, delimiter, whole=whole)
     found = await queries.keys(ctx.db, bucket.id, start, bump(prefix), most + 1, prefix, delimiter)
     page.truncated = len(found) > most
     for row in found[:most]:
@@ -56,10 +61,11 @@ async def keys(ctx: Context, bucket: Bucket, prefix: bytes, delimiter: bytes | N
     return page
 
 
-def _behind(after: bytes, prefix: bytes, delimiter: bytes | None) -> bytes:
-    """Where a page goes on: behind a key, or behind all keys with a common prefix that was told."""
-    if delimiter and (common := common_of(after, prefix, delimiter)) is not None and common == after:
-        return bump(after) or after + b"\xff"
+def _behind(after: bytes, prefix: bytes, delimiter: bytes | None, *, whole: bool) -> bytes:
+    """Where a page goes on: behind a key, or behind all keys with a common prefix that was told; with `whole` also
+    behind the common prefix of a key."""
+    if delimiter and (common := common_of(after, prefix, delimiter)) is not None and (whole or common == after):
+        return bump(common) or common + b"\xff"
     return after + b"\0"
 
 
@@ -70,18 +76,18 @@ def common_of(key: bytes, prefix: bytes, delimiter: bytes) -> bytes | None:
 
 
 async def versions(
-    ctx: Context, bucket: Bucket, prefix: bytes, delimiter: bytes | None, after: bytes, place: int | None, most: int
+    ctx: Context, bucket: Bucket, prefix: bytes, delimiter: bytes | None, after: bytes, place: Place | None, most: int
 ) -> Page:
-    """Versions and delete markers behind a key, or behind one version of it (`place`; the least: the current one)."""
+    """Versions and delete markers behind a key, or behind a place among its versions."""
     page = Page()
     if most == 0:
         return page
     start, past_current, past_place = prefix, False, -(2**63)
     if after and after >= prefix:
         if place is None:
-            start = _behind(after, prefix, delimiter)
+            start = _behind(after, prefix, delimiter, whole=True)
         else:
-            start, past_current, past_place = after, True, place
+            start, (past_current, past_place) = after, place
     end = bump(prefix)
     size = most + 1 if not delimiter else min(most + 1, _FIRST_LOOK)
     while True:

@@ -13,7 +13,7 @@ from controlplane.services.s3 import buckets, checksums, encryption, grants, ver
 from controlplane.services.s3.buckets import ENFORCED, Answer, Bucket
 from controlplane.services.s3.errors import (
     AccessDenied,
-    InvalidArgument,
+    InvalidVersionId,
     KeyTooLong,
     MethodNotAllowed,
     NoSuchBucket,
@@ -156,7 +156,7 @@ async def refuse_missing(ctx: Context, bucket: Bucket, request: Mapping[str, Any
     await may_list(ctx, bucket, key)
     if version is not None:
         if not versions.is_id(version):
-            raise InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
+            raise InvalidVersionId(ArgumentName="versionId", ArgumentValue=version)
         raise NoSuchVersion(Key=key, VersionId=version)
     if bucket.versioning is not None:
         marker = await queries.newest_noncurrent(ctx.db, bucket.id, key.encode())
@@ -164,7 +164,8 @@ async def refuse_missing(ctx: Context, bucket: Bucket, request: Mapping[str, Any
             ctx.answer_headers |= {"x-amz-delete-marker": "true", "x-amz-version-id": versions.shown(marker["version"])}
             if ctx.operation in _METHODS and ctx.operation != "HeadObject":
                 raise MethodNotAllowed(Method=_METHODS[ctx.operation], ResourceType="DeleteMarker")
-    raise NoSuchKey(Key=key)
+    # AWS names the bucket too where it is asked for tags.
+    raise NoSuchKey(Key=f"{bucket.name}/{key}" if ctx.operation == "GetObjectTagging" else key)
 
 
 async def may_list(ctx: Context, bucket: Bucket, key: str) -> None:

@@ -15,10 +15,10 @@ from weakref import WeakKeyDictionary
 import orjson
 
 from controlplane.core.context import Context, Unit
-from controlplane.core.errors import NotImplementedByCelaje
 from controlplane.services.s3 import conditions, events, versions
 from controlplane.services.s3.buckets import Bucket
 from controlplane.services.s3.errors import (
+    ConditionalRequestConflict,
     NoSuchBucket,
     NoSuchKey,
     PreconditionFailed,
@@ -81,7 +81,15 @@ _RETIRE = f"""
 WITH retired AS (DELETE FROM s3_objects WHERE bucket_id = $1 AND key = $2 RETURNING {ALL})
 INSERT INTO s3_versions ({ALL}) SELECT {ALL} FROM retired
 """
-_DROP_CURRENT = "DELETE FROM s3_objects WHERE bucket_id = $1 AND key = $2 RETURNING blob, upload_id"
+# Uploads that are under way keep that their key was deleted meanwhile: a condition of theirs must not hold then.
+_NOTE_DELETE = """
+WITH noted AS (
+  UPDATE s3_uploads SET object = object || '{{"deleted": true}}'
+  WHERE bucket_id = $1 AND key = {key} AND completed IS NULL
+)"""
+_DROP_CURRENT = f"""{_NOTE_DELETE.format(key="$2")}
+DELETE FROM s3_objects WHERE bucket_id = $1 AND key = $2 RETURNING blob, upload_id
+"""
 _DROP_NULL_CURRENT = """
 DELETE FROM s3_objects WHERE bucket_id = $1 AND key = $2 AND version IS NULL RETURNING blob, upload_id
 """
@@ -103,7 +111,7 @@ WITH newest AS (
 INSERT INTO s3_objects ({ALL}) SELECT {ALL} FROM promoted
 """
 _DROP_PARTS = "DELETE FROM s3_parts WHERE upload_id = $1 RETURNING blob"
-_DROP_MANY = """
+_DROP_MANY = f"""{_NOTE_DELETE.format(key="ANY($2::bytea[])")}
 DELETE FROM s3_objects o USING unnest($2::bytea[]) AS named (key) WHERE o.bucket_id = $1 AND o.key = named.key
 RETURNING o.blob, o.upload_id
 """
@@ -156,16 +164,23 @@ async def _put_with_others(ctx: Context, columns: Columns) -> list[Any]:
 
 
 async def put(
-    ctx: Context, bucket: Bucket, columns: Columns, request: Mapping[str, Any], *, shared: bool = True
+    ctx: Context,
+    bucket: Bucket,
+    columns: Columns,
+    request: Mapping[str, Any],
+    *,
+    shared: bool = True,
+    upload: Any = None,
 ) -> str | None:
     """Make a version the current one of its key, if the request's conditions hold; answers its id where there is one.
-    Without `shared` it is a part of the request's own transaction.
+    Without `shared` it is a part of the request's own transaction. No condition holds where the key was written or
+    deleted since the `upload` began that the version comes of.
 
-    Raises PreconditionFailed, NoSuchKey, NoSuchBucket.
+    Raises PreconditionFailed, NoSuchKey, NoSuchBucket, ConditionalRequestConflict.
     """
-    match, none_match = request.get("IfMatch"), request.get("IfNoneMatch")
-    if none_match is not None and none_match.strip() != "*":
-        raise _unsupported("If-None-Match")
+    match, none_match = conditions.of_write(request)
+    if upload is not None and (match or none_match):
+        await _refuse_conflict(ctx.db, bucket, upload, match)
     if bucket.versioning is not None:
         return await _put_version(ctx, bucket, columns, match, none_match)
     columns |= {"version": None, "place": versions.new_place()}
@@ -181,26 +196,28 @@ async def put(
         if not await ctx.db.alone(_PUT_NEW, *arguments):
             raise PreconditionFailed(Condition="If-None-Match")
         return None
-    replaced = await ctx.db.alone(_PUT_OVER, *arguments, await _tags(ctx, columns, str(match)))
+    tags = [tag.strip().strip('"') for tag in str(match).split(",")]
+    replaced = await ctx.db.alone(_PUT_OVER, *arguments, tags)
     if not replaced:
         raise await _not_matched(ctx.db, columns)
     discard(ctx, replaced)
     return None
 
 
-def _unsupported(name: str) -> Exception:
-    error = NotImplementedByCelaje("A header you provided implies functionality that is not implemented")
-    error.members = {"Header": name}
-    return error
-
-
-async def _tags(ctx: Context, columns: Columns, match: str) -> list[str]:
-    """The entity tags that may be written over; `*` is what there is now."""
-    tags = [tag.strip().strip('"') for tag in match.split(",")]
-    if "*" in tags:
-        row = await queries.current(ctx.db, columns["bucket_id"], columns["key"])
-        return [row["etag"]] if row is not None else []
-    return tags
+async def _refuse_conflict(db: Unit, bucket: Bucket, upload: Any, match: str | None) -> None:
+    """What came while an upload was under way outdoes its conditions. That they hold is looked at behind this."""
+    key, began = upload["key"], versions.place_at(upload["created_at"])
+    row = await queries.current(db, bucket.id, key)
+    if match is not None:
+        conflict = row is not None and row["place"] < began and conditions.matches(match, row["etag"])
+    elif row is None and bucket.versioning is not None:
+        marker = await queries.newest_noncurrent(db, bucket.id, key)
+        conflict = marker is not None and marker["place"] < began
+    else:
+        conflict = row is None and "deleted" in upload["object"]
+    if conflict:
+        condition = "If-Match" if match is not None else "If-None-Match"
+        raise ConditionalRequestConflict(Condition=condition, Key=key.decode())
 
 
 async def _not_matched(db: Unit, columns: Columns) -> Exception:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import binascii
+import hashlib
 import re
 import secrets
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
 
 NULL = "null"
 _BYTES = 24
@@ -19,17 +21,31 @@ def new_place() -> int:
     return -time.time_ns()
 
 
+def place_at(moment: datetime) -> int:
+    """The place that was given out at a moment."""
+    return -int(moment.timestamp() * 1e9)
+
+
 def new(place: int) -> str:
     """An id of 32 characters for a place."""
     number = (place + 2**63).to_bytes(_PLACE, "big")
     mask = secrets.token_bytes(_PLACE)
     hidden = bytes(a ^ b for a, b in zip(number, mask, strict=True))
-    return urlsafe_b64encode(mask + hidden + secrets.token_bytes(_BYTES - 2 * _PLACE)).decode()
+    return urlsafe_b64encode(mask + hidden + _seal(mask + hidden)).decode()
+
+
+def _seal(data: bytes) -> bytes:
+    """The rest of an id, by which ids that this service gave out are told from other text."""
+    return hashlib.blake2b(data, digest_size=_BYTES - len(data), usedforsecurity=False).digest()
 
 
 def is_id(text: str) -> bool:
-    """Whether text could be an id."""
-    return text == NULL or bool(_ID.fullmatch(text))
+    """Whether text is an id that was given out, for whatever version. Those made before they had a seal are not told
+    from other text: look for the version first."""
+    if text == NULL or not _ID.fullmatch(text):
+        return text == NULL
+    raw = urlsafe_b64decode(text)
+    return raw[2 * _PLACE :] == _seal(raw[: 2 * _PLACE])
 
 
 def read(text: str) -> tuple[str | None, int]:

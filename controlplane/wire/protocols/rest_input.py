@@ -47,6 +47,8 @@ def rest_decoder(operation: Operation, protocol: str) -> Callable[[Route, HttpRe
             location = member.serialization.get("location")
             if location == "querystring" and member.type_name == "map":
                 parts.append(_query_map(name, member, _named_in_query(operation)))
+            elif location == _QUERY and operation.service.name == "s3" and member.type_name == "integer":
+                parts.append(_filled(_query_member(name, member), member.serialization.get("name", name)))
             elif location == "header" and member.serialization.get("name", "").lower() == _ENCODING:
                 parts.append(_encoding_header(name, member, inflated=not _keeps_encoding(operation)))
             elif location is not None:
@@ -99,6 +101,16 @@ def _query_member(name: str, member: Any) -> Part:
             found[name] = [_named(parse, value, key) for value in values] if several else _named(parse, values[0], key)
 
     return part
+
+
+def _filled(part: Part, key: str) -> Part:
+    """A part that passes over an empty value, as S3 does with numbers."""
+
+    def filled(route: Route, request: HttpRequest, limits: Limits, found: Found) -> None:
+        if route.query.get(key) not in (None, [""]):
+            part(route, request, limits, found)
+
+    return filled
 
 
 def _query_map(name: str, member: Any, named: frozenset[str]) -> Part:
@@ -244,10 +256,12 @@ def _payload_part(
     if member.serialization.get("eventstream"):
         return lambda route, request, limits, found: found.update({name: _stream(request)})
     parse = _payload_parser(operation, member, protocol)
+    # An empty policy of a bucket is a policy, and a bad one.
+    empty = operation.service.name == "s3" and member.type_name == "string"
 
     def part(route: Route, request: HttpRequest, limits: Limits, found: Found) -> None:
         body = read_body(request, limits)
-        if body:
+        if body or empty:
             found[name] = parse(body, limits)
 
     return part

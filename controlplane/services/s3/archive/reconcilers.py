@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,7 +81,11 @@ async def _make(run: Run, bucket: Bucket, row: Any, asked: Any) -> Outcome:
     if not done and blob is not None:
         await blobs.delete(blob)
     if done:
-        await _note(run, bucket, row, "ObjectRestore:Completed")
+        told = {
+            "lifecycleRestorationExpiryTime": events.moment(until),
+            "lifecycleRestoreStorageClass": row["storage_class"],
+        }
+        await _note(run, bucket, row, "ObjectRestore:Completed", glacierEventData={"restoreEventData": told})
     return Again((until - now).total_seconds() + _AT_LEAST)
 
 
@@ -100,6 +105,6 @@ async def _end(run: Run, name: queries.Name) -> None:
             await run.engine("blobs").delete(row["blob"])
 
 
-async def _note(run: Run, bucket: Bucket, row: Any, event: str) -> None:
+async def _note(run: Run, bucket: Bucket, row: Any, event: str, **more: Mapping[str, Any]) -> None:
     async with run.step() as db:
-        await events.note(_acting(run, db, bucket), bucket, event, row["key"], row)
+        await events.note(_acting(run, db, bucket), bucket, event, row["key"], row, **more)

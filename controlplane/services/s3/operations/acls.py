@@ -7,7 +7,7 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
-from controlplane.services.s3 import grants, versions
+from controlplane.services.s3 import events, grants, versions
 from controlplane.services.s3.buckets import ENFORCED, PREFERRED, WRITER, Bucket, on_bucket, the_bucket
 from controlplane.services.s3.errors import AccessDenied, MalformedXML, S3Error
 from controlplane.services.s3.objects import on_stored, the_object
@@ -89,6 +89,8 @@ async def put_object_acl(ctx: Context, request: Request) -> dict[str, Any]:
     bucket, row = await the_object(ctx)
     found = await _asked(ctx, bucket, request, row["owner"] or bucket.account_id)
     if found is not None:
+        if found != (row["acl"] or grants.default(row["owner"] or bucket.account_id)):
+            await events.note(ctx, bucket, "ObjectAcl:Put", row["key"], row)
         await changes.put_acl(ctx.db, row, found)
     if bucket.versioning is not None:
         ctx.answer_headers["x-amz-version-id"] = versions.shown(row["version"])

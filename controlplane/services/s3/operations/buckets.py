@@ -60,24 +60,25 @@ async def create_bucket(ctx: Context, request: Request) -> dict[str, Any]:
     settings = await _settings(ctx, request)
     if configuration.get("LocationConstraint") == _OLD_EUROPE:
         settings["location"] = _OLD_EUROPE
-    tags = tagging.of_set({"TagSet": configuration.get("Tags")}, tagging.MOST_OF_BUCKET)
+    tags = tagging.of_new_bucket(configuration.get("Tags"))
     locked = bool(request.get("ObjectLockEnabledForBucket"))
     if locked:
         settings["object_lock"] = {}
     await ctx.within_quota("s3/L-DC2B2D3D", lambda: queries.count(ctx.db, ctx.account_id), TooManyBuckets.beyond)
     if not await queries.insert(ctx, name, region, settings, tags, versioning="Enabled" if locked else None):
-        await _refuse_taken(ctx, name, region)
+        await _refuse_taken(ctx, name, region, tagged=bool(tags))
         await queries.reset_acl(ctx.db, name, settings.get("acl"))
     location = f"/{name}" if region == _FIRST else f"{ctx.endpoint}/{name}/"
     return {"Location": location, "BucketArn": f"arn:aws:s3:::{name}"}
 
 
-async def _refuse_taken(ctx: Context, name: str, region: str) -> None:
-    """The owner may create a bucket of us-east-1 again, as ever, which gives it a new list; all else is refused."""
+async def _refuse_taken(ctx: Context, name: str, region: str, *, tagged: bool) -> None:
+    """The owner may create a bucket of us-east-1 again, as ever, which gives it a new list; all else is refused, and
+    tags too, which came later."""
     owner = await queries.owner(ctx.db, name)
     if owner is None or owner["account_id"] != ctx.account_id:
         raise BucketAlreadyExists(BucketName=name)
-    if owner["region"] != _FIRST or region != _FIRST:
+    if owner["region"] != _FIRST or region != _FIRST or tagged:
         raise BucketAlreadyOwnedByYou(BucketName=name)
 
 
@@ -103,7 +104,9 @@ def _region(ctx: Context, configuration: Mapping[str, Any]) -> str:
 
 async def _settings(ctx: Context, request: Mapping[str, Any]) -> dict[str, Any]:
     private = ctx.cloud.new_buckets == "private"
-    ownership = request.get("ObjectOwnership") or (ENFORCED if private else None)
+    ownership = request.get("ObjectOwnership")
+    if ownership is None and private:
+        ownership = ENFORCED
     if ownership not in (None, ENFORCED, PREFERRED, WRITER):
         raise InvalidArgument(
             "Invalid x-amz-object-ownership header: " + str(ownership)[:100], ArgumentName="x-amz-object-ownership"
@@ -149,8 +152,11 @@ async def list_buckets(ctx: Context, request: Request) -> dict[str, Any]:
             ArgumentName="max-buckets",
             ArgumentValue=most,
         )
+    within = request.get("BucketRegion")
+    if within is not None and within not in ctx.cloud.regions:
+        raise InvalidArgument(f"Argument value {within[:64]} is not a valid AWS Region", ArgumentName="bucket-region")
     size, prefix = most or _LARGEST_PAGE, request.get("Prefix") or ""
-    rows = await queries.page(ctx.db, ctx.account_id, request.get("BucketRegion"), prefix, _after(request), size + 1)
+    rows = await queries.page(ctx.db, ctx.account_id, within, prefix, _after(request), size + 1)
     # The plain call is answered as it ever was, one that asks for something with what was added since.
     asked = any(request.get(name) is not None for name in ("MaxBuckets", "BucketRegion", "Prefix", "ContinuationToken"))
     shown = [
@@ -186,5 +192,5 @@ async def delete_bucket(ctx: Context, request: Request) -> None:
     """Delete a bucket that holds nothing. Raises BucketNotEmpty."""
     bucket = the_bucket(ctx)
     if not await queries.delete(ctx.db, bucket.id):
-        raise BucketNotEmpty(BucketName=bucket.name)
+        raise BucketNotEmpty(BucketNotEmpty.of_versions if bucket.versioning else "", BucketName=bucket.name)
     await ctx.wake("s3.remains", str(bucket.id))

@@ -257,6 +257,8 @@ def _range(text: str | None, size: int) -> tuple[int, int]:
             ArgumentName="x-amz-copy-source-range", ArgumentValue=text[:256],
         )  # fmt: skip
     start, end = int(match[1]), int(match[2]) + 1
+    if start >= size:
+        raise InvalidRequest("The specified copy range is invalid for the source object size")
     if end > size:
         raise InvalidArgument(
             f"Range specified is not valid for source object of size: {size}",

@@ -11,11 +11,19 @@ from controlplane.core.operation import Request, Resource, operation
 from controlplane.services.s3 import buckets, events, locks, objects, storing, versions
 from controlplane.services.s3.buckets import Bucket, the_bucket
 from controlplane.services.s3.conditions import matches
-from controlplane.services.s3.errors import InvalidArgument, MalformedXML, NoSuchBucket, PreconditionFailed
+from controlplane.services.s3.errors import (
+    InvalidVersionId,
+    MalformedXML,
+    NoSuchBucket,
+    NoSuchVersion,
+    PreconditionFailed,
+)
 from controlplane.services.s3.objects import on_object
 from controlplane.services.s3.queries import objects as queries
 
 _MOST = 1000
+_EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
+"""The digest of nothing, which events tell of a delete marker."""
 _DELETE, _DELETE_VERSION = "s3:DeleteObject", "s3:DeleteObjectVersion"
 
 
@@ -45,14 +53,15 @@ async def _delete(ctx: Context, bucket: Bucket, request: Mapping[str, Any], reso
             _check(request, await queries.current(ctx.db, bucket.id, key))
         made = await storing.delete_current(ctx, bucket, key)
         name = "ObjectRemoved:Delete" if made is None else "ObjectRemoved:DeleteMarkerCreated"
-        await events.note(ctx, bucket, name, key, {"version": None if made == versions.NULL else made})
+        facts = {"version": None if made == versions.NULL else made} | ({"etag": _EMPTY} if made else {})
+        await events.note(ctx, bucket, name, key, facts)
         return {"version": made, "marker": made is not None}
-    if not versions.is_id(version):
-        raise InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
     await storing.lock(ctx.db, bucket.id, key)
     row = await queries.version(ctx.db, bucket.id, key, *versions.read(version))
     if conditional:
         _check(request, row)
+    if row is None and not versions.is_id(version):
+        raise InvalidVersionId(ArgumentName="versionId", ArgumentValue=version)
     if row is None:
         return {"version": version}
     await locks.check_removal(ctx, row, request, resource)
@@ -104,7 +113,8 @@ async def delete_objects(ctx: Context, request: Request) -> dict[str, Any]:
             else:
                 deleted.append(_deleted(item, await _delete(ctx, bucket, one, resource)))
         except AwsError as error:
-            failed = {"Key": item["Key"], "Code": error.code, "Message": error.message}
+            told = NoSuchVersion() if isinstance(error, InvalidVersionId) else error
+            failed = {"Key": item["Key"], "Code": told.code, "Message": told.message}
             errors.append({**failed, "VersionId": item["VersionId"]} if item.get("VersionId") else failed)
     if plain:
         await storing.delete_many(ctx, bucket, plain)

@@ -25,6 +25,7 @@ async def get_bucket_encryption(ctx: Context, request: Request) -> dict[str, Any
 @operation("PutBucketEncryption", on=on_bucket_for(_PUT), action=_PUT)
 async def put_bucket_encryption(ctx: Context, request: Request) -> None:
     """Replace the default encryption. Raises MalformedXML, InvalidArgument."""
+    bucket = the_bucket(ctx)
     rules = request["ServerSideEncryptionConfiguration"].get("Rules") or []
     if len(rules) != 1 or not rules[0].get("ApplyServerSideEncryptionByDefault"):
         raise MalformedXML
@@ -38,7 +39,7 @@ async def put_bucket_encryption(ctx: Context, request: Request) -> None:
             ArgumentName="ApplyServerSideEncryptionByDefault",
         )
     rule = {**rules[0], "BucketKeyEnabled": bool(rules[0].get("BucketKeyEnabled"))}
-    await queries.put_setting(ctx.db, the_bucket(ctx).id, "encryption", rule)
+    await queries.put_setting(ctx.db, bucket.id, "encryption", rule)
 
 
 @operation("DeleteBucketEncryption", on=on_bucket_for(_PUT), action=_PUT)

@@ -22,14 +22,14 @@ async def list_objects_v2(ctx: Context, request: Request) -> dict[str, Any]:
     most = listing.most_of(request.get("MaxKeys"))
     token, after = request.get("ContinuationToken"), request.get("StartAfter") or ""
     position = _position(token) if token is not None else after.encode()
-    page = await _page(ctx, bucket, request, position, most)
+    page = await _page(ctx, bucket, request, position, most, whole=False)
     with_owner = bool(request.get("FetchOwner"))
     contents = [_shown(bucket, row, show, with_owner=with_owner) for row in page.rows]
     answer = _frame(bucket, request, page, most, show)
     answer |= {"KeyCount": len(page), "Contents": contents}
     if token is not None:
         answer["ContinuationToken"] = token
-    if after:
+    elif after:
         answer["StartAfter"] = show(after)
     if page.truncated:
         answer["NextContinuationToken"] = encode_token(page.last.hex())
@@ -42,7 +42,7 @@ async def list_objects(ctx: Context, request: Request) -> dict[str, Any]:
     bucket, show = the_bucket(ctx), listing.shower(request.get("EncodingType"))
     most = listing.most_of(request.get("MaxKeys"))
     marker = request.get("Marker") or ""
-    page = await _page(ctx, bucket, request, marker.encode(), most)
+    page = await _page(ctx, bucket, request, marker.encode(), most, whole=True)
     contents = [_shown(bucket, row, show, with_owner=True) for row in page.rows]
     answer = {**_frame(bucket, request, page, most, show), "Marker": show(marker), "Contents": contents}
     if page.truncated and request.get("Delimiter"):
@@ -50,10 +50,12 @@ async def list_objects(ctx: Context, request: Request) -> dict[str, Any]:
     return answer
 
 
-async def _page(ctx: Context, bucket: Bucket, request: Mapping[str, Any], after: bytes, most: int) -> listing.Page:
+async def _page(
+    ctx: Context, bucket: Bucket, request: Mapping[str, Any], after: bytes, most: int, *, whole: bool
+) -> listing.Page:
     ctx.answer_headers["x-amz-bucket-region"] = bucket.region
     prefix, delimiter = (request.get("Prefix") or "").encode(), request.get("Delimiter")
-    return await listing.keys(ctx, bucket, prefix, delimiter.encode() if delimiter else None, after, most)
+    return await listing.keys(ctx, bucket, prefix, delimiter.encode() if delimiter else None, after, most, whole=whole)
 
 
 def _frame(
@@ -79,9 +81,8 @@ def _position(token: str) -> bytes:
     try:
         return bytes.fromhex(decode_token(token))
     except (ValueError, TypeError) as error:
-        raise InvalidArgument(
-            "The continuation token provided is incorrect", ArgumentName="continuation-token", ArgumentValue=token
-        ) from error
+        named = {"ArgumentName": "continuation-token"} | ({"ArgumentValue": token} if token else {})
+        raise InvalidArgument("The continuation token provided is incorrect", **named) from error
 
 
 def _shown(bucket: Bucket, row: Any, show: Callable[[bytes | str], str], *, with_owner: bool) -> dict[str, Any]:
@@ -118,8 +119,8 @@ async def list_object_versions(ctx: Context, request: Request) -> dict[str, Any]
     return answer
 
 
-async def _place(ctx: Context, bucket: Bucket, marker: str, version: str | None) -> int | None:
-    """Behind which version of the marker's key the page begins; None: behind the key."""
+async def _place(ctx: Context, bucket: Bucket, marker: str, version: str | None) -> listing.Place | None:
+    """Behind which version of the marker's key the page begins, also if it is no more; None: behind the key."""
     if version is None:
         return None
     if not version:
@@ -132,10 +133,13 @@ async def _place(ctx: Context, bucket: Bucket, marker: str, version: str | None)
             ArgumentName="version-id-marker", ArgumentValue=version,
         )  # fmt: skip
     row = await objects.find(ctx, bucket, {"Key": marker, "VersionId": version})
-    if row is not None:
-        current = await objects.find(ctx, bucket, {"Key": marker})
-        return _CURRENT if current is not None and current["place"] == row["place"] else int(row["place"])
-    return versions.read(version)[1] if versions.is_id(version) else None
+    if row is None and not versions.is_id(version):
+        return None
+    place = int(row["place"]) if row is not None else versions.read(version)[1]
+    current = await objects.find(ctx, bucket, {"Key": marker})
+    if current is None or current["place"] < place:
+        return True, place
+    return current["place"] == place, _CURRENT
 
 
 def _split(bucket: Bucket, page: listing.Page, show: Callable[[bytes | str], str], begun: bytes) -> dict[str, Any]:

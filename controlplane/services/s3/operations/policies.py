@@ -61,12 +61,11 @@ async def _checked(ctx: Context, bucket: Bucket, document: str) -> dict[str, Any
         raise MalformedPolicy("Policies must be valid JSON and the first byte must be '{'")
     if len(document.encode()) > _LARGEST:
         raise MalformedPolicy("Policy document exceeds the maximum allowed size")
+    _require_statements(document)
     try:
         policy = validate_resource(document)
     except Malformed as error:
         raise MalformedPolicy(str(error)) from error
-    if not list(statements_of(policy)):
-        raise MalformedPolicy("Missing required field Statement")
     for statement in statements_of(policy):
         _check_resources(statement, bucket)
         _check_actions(statement)
@@ -74,6 +73,16 @@ async def _checked(ctx: Context, bucket: Bucket, document: str) -> dict[str, Any
             if not await _exists(ctx, kind, name):
                 raise MalformedPolicy("Invalid principal in policy", Detail=f'"{kind}" : "{name[:256]}"')
     return policy
+
+
+def _require_statements(document: str) -> None:
+    """S3 misses statements before it looks at anything else."""
+    try:
+        found = orjson.loads(document)
+    except orjson.JSONDecodeError:
+        return
+    if not found.get("Statement"):
+        raise MalformedPolicy("Missing required field Statement")
 
 
 async def _exists(ctx: Context, kind: str, name: str) -> bool:

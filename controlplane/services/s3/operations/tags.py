@@ -6,7 +6,7 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
-from controlplane.services.s3 import tagging, versions
+from controlplane.services.s3 import events, tagging, versions
 from controlplane.services.s3.buckets import Bucket, on_bucket, the_bucket
 from controlplane.services.s3.errors import S3Error
 from controlplane.services.s3.objects import on_stored, the_object
@@ -52,7 +52,9 @@ async def get_object_tagging(ctx: Context, request: Request) -> dict[str, Any]:
 async def put_object_tagging(ctx: Context, request: Request) -> dict[str, Any]:
     """Replace a version's tags. Raises InvalidTag, BadRequest."""
     bucket, row = await the_object(ctx)
-    await changes.put_tags(ctx.db, row, tagging.of_set(request["Tagging"], tagging.MOST_OF_OBJECT))
+    tags = tagging.of_set(request["Tagging"], tagging.MOST_OF_OBJECT)
+    await events.note(ctx, bucket, "ObjectTagging:Put", row["key"], row)
+    await changes.put_tags(ctx.db, row, tags)
     return _version(bucket, row)
 
 
@@ -60,6 +62,7 @@ async def put_object_tagging(ctx: Context, request: Request) -> dict[str, Any]:
 async def delete_object_tagging(ctx: Context, request: Request) -> dict[str, Any]:
     """Take a version's tags away."""
     bucket, row = await the_object(ctx)
+    await events.note(ctx, bucket, "ObjectTagging:Delete", row["key"], row)
     await changes.put_tags(ctx.db, row, None)
     return _version(bucket, row)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -42,6 +42,9 @@ from controlplane.services.s3.receiving import Received, receive, wanted_of
 
 _LARGEST = 5 * 1024**4
 _ID_BYTES = 48
+_FIRST: queries.Place = (datetime.min.replace(tzinfo=UTC), "")
+_LAST: queries.Place = (datetime.max.replace(tzinfo=UTC), "")
+"""Before and behind all uploads of a key."""
 
 
 @operation("CreateMultipartUpload", on=on_object("s3:PutObject"), action="s3:PutObject")
@@ -176,7 +179,7 @@ async def complete_multipart_upload(ctx: Context, request: Request) -> dict[str,
     starts = _starts(parts)
     others = await queries.settle(ctx.db, upload["id"], [row["number"] for row in parts], starts)
     storing.discard(ctx, [{"blob": row["blob"], "upload_id": None} for row in others])
-    version = await storing.put(ctx, bucket, columns, request, shared=False)
+    version = await storing.put(ctx, bucket, columns, request, shared=False, upload=upload)
     await events.note(ctx, bucket, "ObjectCreated:CompleteMultipartUpload", upload["key"], columns)
     told: dict[str, Any] = {
         "Bucket": bucket.name,
@@ -332,15 +335,17 @@ async def list_multipart_uploads(ctx: Context, request: Request) -> dict[str, An
     most = listing.most_of(request.get("MaxUploads"), "max-uploads")
     prefix, delimiter = (request.get("Prefix") or "").encode(), (request.get("Delimiter") or "").encode()
     marker, id_marker = request.get("KeyMarker") or "", request.get("UploadIdMarker") or ""
-    after, after_id = marker.encode(), id_marker if marker and id_marker else "\U0010ffff"
-    if not marker:
-        after_id = ""
+    if not marker:  # nobody's id
+        id_marker = ""
+    after, behind = marker.encode(), await _behind(ctx, bucket, marker, id_marker)
+    if (hidden := listing.common_of(after, prefix, delimiter)) is not None:
+        after, behind = listing.bump(hidden) or hidden + b"\xff", _FIRST
     found: list[Any] = []
     prefixes: list[bytes] = []
     truncated, last, last_id = False, b"", ""
     end = listing.bump(prefix)
     while len(found) + len(prefixes) <= most and not truncated:
-        rows = await queries.page(ctx.db, bucket.id, after, after_id, prefix, end, most + 1)
+        rows = await queries.page(ctx.db, bucket.id, after, behind, prefix, end, most + 1)
         for row in rows:
             if len(found) + len(prefixes) == most:
                 truncated = True
@@ -349,18 +354,18 @@ async def list_multipart_uploads(ctx: Context, request: Request) -> dict[str, An
             if common is not None:
                 prefixes.append(common)
                 last, last_id = common, ""
-                after, after_id = listing.bump(common) or common + b"\xff", ""
+                after, behind = listing.bump(common) or common + b"\xff", _FIRST
                 break
             found.append(row)
             last, last_id = row["key"], row["id"]
-            after, after_id = row["key"], row["id"]
+            after, behind = row["key"], (row["created_at"], row["id"])
         else:
             break
     told: dict[str, Any] = {
         "Bucket": bucket.name, "KeyMarker": show(marker), "UploadIdMarker": id_marker,
         "Prefix": show(prefix) if prefix else None,
         "MaxUploads": most, "IsTruncated": truncated,
-        "NextKeyMarker": show(last), "NextUploadIdMarker": last_id,
+        "NextKeyMarker": show(last) if found else "", "NextUploadIdMarker": last_id,
         "Uploads": [_shown_upload(bucket, row, show(row["key"])) for row in found],
         "CommonPrefixes": [{"Prefix": show(item)} for item in prefixes],
     }  # fmt: skip
@@ -369,6 +374,23 @@ async def list_multipart_uploads(ctx: Context, request: Request) -> dict[str, An
     if request.get("EncodingType"):
         told["EncodingType"] = request["EncodingType"]
     return {name: value for name, value in told.items() if value is not None and value != []}
+
+
+async def _behind(ctx: Context, bucket: Bucket, marker: str, id_marker: str) -> queries.Place:
+    """Behind which of the uploads of the marker's key a page begins. Raises InvalidArgument."""
+    if not marker:
+        return _FIRST
+    if not id_marker:
+        return _LAST
+    known = uploads.is_id(id_marker)
+    row = await queries.find_any(ctx.db, id_marker) if known else None
+    if row is None and known:  # it was aborted meanwhile: rather some uploads twice than one never
+        return _FIRST
+    if row is None or row["bucket_id"] != bucket.id or row["key"] != marker.encode():
+        raise InvalidArgument(
+            "Invalid uploadId marker", ArgumentName="upload-id-marker", ArgumentValue=id_marker[:1024]
+        )
+    return row["created_at"], row["id"]
 
 
 def _shown_upload(bucket: Bucket, row: Any, key: str) -> dict[str, Any]:

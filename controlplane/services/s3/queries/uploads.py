@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from controlplane.core.context import Unit
@@ -31,15 +32,24 @@ WHERE p.upload_id = $1 AND p.number = given.number
 """
 _LIST = """
 SELECT id, key, initiator, object, created_at FROM s3_uploads
-WHERE bucket_id = $1 AND completed IS NULL AND (key, id) > ($2, $3) AND key >= $4 AND ($5::bytea IS NULL OR key < $5)
-ORDER BY key, id LIMIT $6
+WHERE bucket_id = $1 AND completed IS NULL AND key >= $2 AND (key, created_at, id) > ($2, $3, $4) AND key >= $5
+  AND ($6::bytea IS NULL OR key < $6)
+ORDER BY key, created_at, id LIMIT $7
 """
+
+Place = tuple[datetime, str]
+"""When an upload of a key began, and its id."""
 
 
 async def find(db: Unit, id: str) -> Any:
     """An upload that is not complete."""
-    row = await db.fetchrow(_FIND, id)
+    row = await find_any(db, id)
     return None if row is None or row["completed"] is not None else row
+
+
+async def find_any(db: Unit, id: str) -> Any:
+    """An upload, complete or not."""
+    return await db.fetchrow(_FIND, id)
 
 
 async def lock(db: Unit, id: str) -> Any:
@@ -86,7 +96,7 @@ async def drop(db: Unit, id: str) -> list[Any] | None:
 
 
 async def page(
-    db: Unit, bucket_id: int, after: bytes, after_id: str, start: bytes, end: bytes | None, size: int
+    db: Unit, bucket_id: int, after: bytes, behind: Place, start: bytes, end: bytes | None, size: int
 ) -> list[Any]:
-    """Uploads that are not complete, by key and id."""
-    return await db.fetch(_LIST, bucket_id, after, after_id, start, end, size)
+    """Uploads that are not complete, by key and when they began, behind one of the key `after`."""
+    return await db.fetch(_LIST, bucket_id, after, *behind, start, end, size)
