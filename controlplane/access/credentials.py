@@ -18,10 +18,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from controlplane.access import keys, sessions, sigv2, sigv4, x509_signatures
-from controlplane.access.dialects import Dialect, Refusal, dialect_of, refusal
+from controlplane.access.dialects import Dialect, Refusal, compared, dialect_of, refusal
 from controlplane.access.principals import Credential, Principals
 from controlplane.access.recorder import Recorder
 from controlplane.access.sigv4 import Signature
+from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpRequest
 from controlplane.core.principal import ANONYMOUS, Principal
 from controlplane.state.sealing import Sealer, SealError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 SKEW = 15 * 60
 _TOKENS = 4096
+_PAYLOAD_HASH = "x-amz-content-sha256"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SIGNED_STREAMS = ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
 _UNSIGNED_STREAM = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -55,6 +57,7 @@ class Authenticator:
         self._principals = principals
         self._sealer = sealer
         self._regions = frozenset(regions)
+        self._home_region = next(iter(regions), "")
         self._recorder = recorder
         self._clock = clock
         self._sessions: OrderedDict[tuple[str, str], Credential] = OrderedDict()
@@ -77,8 +80,11 @@ class Authenticator:
             raise refusal(dialect, Refusal.MISSING)
         self._check_scope(signature, route.service.signing_name, dialect)
         self._check_time(signature, dialect)
+        if dialect is Dialect.S3 and signature.presigned and _PAYLOAD_HASH not in signature.signed_headers:
+            # S3 does not look at this one header of a link's request unless it was signed.
+            request.headers = {name: value for name, value in request.headers.items() if name != _PAYLOAD_HASH}
         if unsigned := sigv4.unsigned_headers(request, signature):
-            raise refusal(dialect, Refusal.UNSIGNED_HEADERS, _not_signed(unsigned))
+            raise _not_signed(dialect, unsigned)
         credential = await self._credential(signature, dialect)
         self._check_signature(request, signature, credential, dialect)
         if signature.token is not None and await self._principals.is_closed(credential.principal.account_id):
@@ -101,9 +107,11 @@ class Authenticator:
         bucket = route.labels.get("Bucket", "")
         in_host = bool(bucket) and request.headers.get("host", "").startswith(f"{bucket}.")
         until = str(int(signature.moment)) if signature.presigned else None
-        allowed = sigv2.signatures(credential.secret, request, bucket if in_host else None, until)
-        if not any(sigv4.equal(expected, signature.signature) for expected in allowed):
-            raise refusal(Dialect.S3, Refusal.MISMATCH)
+        texts = sigv2.strings_to_sign(request, bucket if in_host else None, until)
+        if not any(sigv4.equal(sigv2.sign(credential.secret, text), signature.signature) for text in texts):
+            error = refusal(Dialect.S3, Refusal.MISMATCH)
+            error.members = compared(signature, texts[0])
+            raise error
         if signature.token is not None and await self._principals.is_closed(credential.principal.account_id):
             raise refusal(Dialect.S3, Refusal.UNKNOWN_KEY)
         self._recorder.used(credential.principal, "us-east-1", route.service.name)
@@ -119,7 +127,7 @@ class Authenticator:
         self._check_scope(proof.signature, route.service.signing_name, dialect)
         self._check_time(proof.signature, dialect)
         if unsigned := sigv4.unsigned_headers(request, proof.signature):
-            raise refusal(dialect, Refusal.UNSIGNED_HEADERS, _not_signed(unsigned))
+            raise _not_signed(dialect, unsigned)
         if not x509_signatures.is_right(request, proof):
             raise refusal(dialect, Refusal.MISMATCH)
         return replace(ANONYMOUS, session={"certificates": proof.certificates})
@@ -133,6 +141,8 @@ class Authenticator:
         elif signature.service != service:
             problem = f"Credential should be scoped to correct service: '{service}'. "
         elif signature.region not in self._regions:
+            if dialect is Dialect.S3 and not signature.presigned:
+                raise self._wrong_region(signature)
             problem = "Credential should be scoped to a valid region. "
         elif signature.date != signature.timestamp[:8]:
             problem = (
@@ -141,6 +151,15 @@ class Authenticator:
             )
         if problem:
             raise refusal(dialect, Refusal.WRONG_SCOPE, problem)
+
+    def _wrong_region(self, signature: Signature) -> AwsError:
+        message = (
+            f"The authorization header is malformed; the region '{signature.region}' is wrong; expecting "
+            f"'{self._home_region}'"
+        )
+        error = refusal(Dialect.S3, Refusal.WRONG_SCOPE, message)
+        error.members = {"Region": self._home_region}
+        return error
 
     def _check_time(self, signature: Signature, dialect: Dialect) -> None:
         try:
@@ -209,7 +228,12 @@ class Authenticator:
         if not sigv4.equal(sigv4.sign(key, signature, canonical), signature.signature):
             error = refusal(dialect, Refusal.MISMATCH)
             if dialect is Dialect.S3:
-                error.members = _compared(signature, canonical)
+                text = sigv4.string_to_sign(signature, canonical).encode("latin-1")
+                error.members = {
+                    **compared(signature, text),
+                    "CanonicalRequest": canonical.decode("latin-1"),
+                    "CanonicalRequestBytes": canonical.hex(" "),
+                }
             raise error
         if payload in _SIGNED_STREAMS:
             request.chunk_verifier = sigv4.ChunkSignatures(key, signature)
@@ -231,20 +255,6 @@ def _ran_out(end: float, now: float) -> dict[str, str]:
     return {
         name: f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}"
         for name, moment in (("Expires", end), ("ServerTime", now))
-    }
-
-
-def _compared(signature: Signature, canonical: bytes) -> dict[str, str]:
-    """What S3 tells of a signature that is wrong, for whoever looks for the difference: what the caller sent, and what
-    was to be signed of it."""
-    text = sigv4.string_to_sign(signature, canonical)
-    return {
-        "AWSAccessKeyId": signature.access_key_id,
-        "StringToSign": text,
-        "SignatureProvided": signature.signature,
-        "StringToSignBytes": text.encode("latin-1").hex(" "),
-        "CanonicalRequest": canonical.decode("latin-1"),
-        "CanonicalRequestBytes": canonical.hex(" "),
     }
 
 
@@ -291,5 +301,10 @@ def _basic(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _not_signed(names: list[str]) -> str:
-    return f"There were headers present in the request which were not signed: {', '.join(names)[:200]}"
+def _not_signed(dialect: Dialect, names: list[str]) -> AwsError:
+    told = ", ".join(names)[:200]
+    message = f"There were headers present in the request which were not signed: {told}"
+    error = refusal(dialect, Refusal.UNSIGNED_HEADERS, message)
+    if dialect is Dialect.S3:
+        error.members = {"HeadersNotSigned": told}
+    return error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Protocol
 
 from controlplane.core.errors import AwsError
 
@@ -180,6 +181,24 @@ def refusal(dialect: Dialect, why: Refusal, message: str = "") -> AwsError:
     """The error to answer with; the message counts where the family has no fixed one."""
     words = _WORDS[dialect][why]
     return AwsError(words.message or message, code=words.code, status=words.status)
+
+
+class _Signed(Protocol):
+    @property
+    def access_key_id(self) -> str: ...
+    @property
+    def signature(self) -> str: ...
+
+
+def compared(signature: _Signed, text: bytes) -> dict[str, str]:
+    """What S3 tells of a signature that is wrong, for whoever looks for the difference: what the caller sent, and the
+    text that was to be signed."""
+    return {
+        "AWSAccessKeyId": signature.access_key_id,
+        "StringToSign": text.decode("utf-8", "replace"),
+        "SignatureProvided": signature.signature,
+        "StringToSignBytes": text.hex(" "),
+    }
 
 
 def denial(dialect: Dialect, service: str, message: str) -> AwsError:

@@ -7,17 +7,43 @@ import hmac
 import re
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from controlplane.access import keys, sessions, sigv4
-from controlplane.access.dialects import Dialect, Refusal, refusal
+from controlplane.access.dialects import Dialect, Refusal, compared, refusal
 from controlplane.access.principals import Credential, Principals
 from controlplane.core.errors import AwsError
 from controlplane.core.principal import ANONYMOUS, Principal
 from controlplane.state.sealing import Sealer, SealError
 
-_FIELDS_2 = {"AWSAccessKeyId": "awsaccesskeyid", "Signature": "signature"}
+_FIELDS_4 = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature")
+_FIELDS_2 = ("AWSAccessKeyId", "Signature")
 _CREDENTIAL = re.compile(r"([\w.-]{1,128})/(\d{8})/([a-z0-9-]{1,64})/(s3)/(aws4_request)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    access_key_id: str
+    signature: str
+
+
+def _require(fields: Mapping[str, str], names: Sequence[str]) -> None:
+    for name in names:
+        if not fields.get(name.lower()):
+            raise AwsError(
+                f"Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the "
+                "fields.",
+                code="InvalidArgument",
+                members={"ArgumentName": name, "ArgumentValue": ""},
+            )
+
+
+def _check(signed: _Signed, expected: str, policy: str) -> None:
+    if not sigv4.equal(expected, signed.signature):
+        error = refusal(Dialect.S3, Refusal.MISMATCH)
+        error.members = compared(signed, policy.encode())
+        raise error
 
 
 class Forms:
@@ -32,30 +58,26 @@ class Forms:
         policy = fields.get("policy")
         if policy is None:
             return ANONYMOUS
-        if "x-amz-signature" in fields:
-            return await self._version_4(fields, policy)
-        for name, field in _FIELDS_2.items():
-            if not fields.get(field):
-                raise AwsError(
-                    f"Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of "
-                    "the fields.",
-                    code="InvalidArgument",
-                )
-        credential = await self._credential(fields.get("awsaccesskeyid", ""), fields.get("x-amz-security-token"))
+        for names, check in ((_FIELDS_4, self._version_4), (_FIELDS_2, self._version_2)):
+            if any(name.lower() in fields for name in names):
+                _require(fields, names)
+                return await check(fields, policy)
+        raise AwsError("Access Denied", code="AccessDenied", status=403)
+
+    async def _version_2(self, fields: Mapping[str, str], policy: str) -> Principal:
+        signed = _Signed(fields["awsaccesskeyid"], fields["signature"])
+        credential = await self._credential(signed.access_key_id, fields.get("x-amz-security-token"))
         digest = hmac.digest(credential.secret.encode(), policy.encode(), hashlib.sha1)
-        if not sigv4.equal(b64encode(digest).decode(), fields.get("signature", "")):
-            raise refusal(Dialect.S3, Refusal.MISMATCH)
+        _check(signed, b64encode(digest).decode(), policy)
         return credential.principal
 
     async def _version_4(self, fields: Mapping[str, str], policy: str) -> Principal:
-        parts = _CREDENTIAL.fullmatch(fields.get("x-amz-credential", ""))
-        if fields.get("x-amz-algorithm") != sigv4.ALGORITHM or parts is None:
+        parts = _CREDENTIAL.fullmatch(fields["x-amz-credential"])
+        if fields["x-amz-algorithm"] != sigv4.ALGORITHM or parts is None:
             raise refusal(Dialect.S3, Refusal.UNREADABLE, "The form's credential or algorithm is malformed.")
         credential = await self._credential(parts[1], fields.get("x-amz-security-token"))
         key = credential.signing_key(parts[2], parts[3], parts[4])
-        expected = hmac.digest(key, policy.encode(), "sha256").hex()
-        if not sigv4.equal(expected, fields["x-amz-signature"]):
-            raise refusal(Dialect.S3, Refusal.MISMATCH)
+        _check(_Signed(parts[1], fields["x-amz-signature"]), hmac.digest(key, policy.encode(), "sha256").hex(), policy)
         return credential.principal
 
     async def _credential(self, access_key_id: str, token: str | None) -> Credential:

@@ -120,24 +120,25 @@ def _decoded(raw: bytes) -> str:
     return unquote_to_bytes(raw).decode("utf-8", "replace")
 
 
-def signatures(secret: str, request: HttpRequest, bucket: str | None, presigned_until: str | None) -> list[str]:
-    """The signatures that a request may have. `bucket` is set where the host names it. Where the path is that of a
+def strings_to_sign(request: HttpRequest, bucket: str | None, presigned_until: str | None) -> list[bytes]:
+    """The texts that a request may have signed. `bucket` is set where the host names it. Where the path is that of a
     bucket, some clients sign it with a slash behind it and some without."""
     headers = request.headers
     date = (
         presigned_until if presigned_until is not None else "" if "x-amz-date" in headers else headers.get("date", "")
     )
-    amz = "".join(
-        f"{name}:{' '.join(headers[name].split())}\n" for name in sorted(headers) if name.startswith("x-amz-")
-    )
+    amz = "".join(f"{name}:{headers[name].strip()}\n" for name in sorted(headers) if name.startswith("x-amz-"))
     path = request.raw_path.decode("latin-1")
     resource = f"/{bucket}{path}" if bucket else path
-    chosen = sorted((name, value) for name, value in _parameters(request.query_string) if name in _SIGNED)
-    query = "?" + "&".join(name if value is None else f"{name}={value}" for name, value in chosen) if chosen else ""
+    pairs = [pair.partition(b"=") for pair in request.query_string.split(b"&")]
+    named = [(unquote(name.decode("latin-1")), equals + unquote_to_bytes(value)) for name, equals, value in pairs]
+    query = b"&".join(name.encode() + value for name, value in sorted(named) if name in _SIGNED)
     kind, digest = headers.get("content-type", ""), headers.get("content-md5", "")
-    text = f"{request.method}\n{digest}\n{kind}\n{date}\n{amz}"
+    head = f"{request.method}\n{digest}\n{kind}\n{date}\n{amz}".encode("latin-1")
     resources = [resource, f"{resource}/"] if resource.count("/") == 1 and len(resource) > 1 else [resource]
-    return [
-        b64encode(hmac.digest(secret.encode(), f"{text}{one}{query}".encode("utf-8", "replace"), hashlib.sha1)).decode()
-        for one in resources
-    ]
+    return [head + one.encode("latin-1") + (b"?" + query if query else b"") for one in resources]
+
+
+def sign(secret: str, text: bytes) -> str:
+    """The signature of a text."""
+    return b64encode(hmac.digest(secret.encode(), text, hashlib.sha1)).decode()

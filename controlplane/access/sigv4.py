@@ -158,6 +158,11 @@ def _from_query(request: HttpRequest) -> Signature:
             "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
             f"{MAX_EXPIRES} seconds"
         )
+    if not _CREDENTIAL.fullmatch(given["X-Amz-Credential"]):
+        raise BadQueryParameter(
+            "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "
+            '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+        )
     return _signature(
         given["X-Amz-Credential"], given["X-Amz-Date"], given["X-Amz-SignedHeaders"], given["X-Amz-Signature"],
         given.get("X-Amz-Security-Token"), int(expires),
@@ -189,10 +194,12 @@ def _signature(
 
 
 def unsigned_headers(request: HttpRequest, signature: Signature) -> list[str]:
-    """Headers that must be signed and are not: `host` and every `x-amz-…`."""
+    """Headers that must be signed and are not: `host` and every `x-amz-…`; what stands in a link is signed with it."""
     signed = signature.signed_headers
     return [
-        name for name in request.headers if (name == "host" or name.startswith("x-amz-")) and name not in signed
+        name
+        for name in request.headers
+        if (name == "host" or name.startswith("x-amz-")) and name not in signed and name not in request.of_link
     ] + ([] if "host" in signed else ["host"])
 
 
@@ -224,7 +231,7 @@ def _path(raw: bytes, *, once: bool) -> str:
 @lru_cache(maxsize=1024)
 def _canonical_path(raw: bytes, once: bool) -> str:
     if once:
-        return "/".join(quote(unquote_to_bytes(segment), safe="-_.~") for segment in raw.split(b"/")) or "/"
+        return quote(unquote_to_bytes(raw), safe="/-_.~") or "/"
     return quote(_normalized(raw.decode("latin-1")).encode("latin-1"), safe="/-_.~")
 
 

@@ -33,6 +33,8 @@ class HttpRequest:
     vpc: str | None = None
     """The VPC that the client's address is of, when it is a guest of this cloud."""
     scheme: str = "http"
+    of_link: frozenset[str] = frozenset()
+    """Those of `headers` that stand in the query string of a signed link to S3."""
 
 
 @dataclass(slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import secrets
 import uuid
+from base64 import b64encode
+from hashlib import sha256
 
 _RANDOM = random.Random(secrets.randbits(256))  # noqa: S311
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -28,6 +30,11 @@ def access_key_id(prefix: str = "AKIA") -> str:
 def any_uuid() -> str:
     """A UUID that need not be secret, so that it is drawn without asking the kernel."""
     return str(uuid.UUID(int=_RANDOM.getrandbits(128), version=4))
+
+
+def host_id(request_id: str) -> str:
+    """S3's second id of a request."""
+    return b64encode(sha256(request_id.encode()).digest()).decode()
 
 
 def request_id() -> str:

@@ -24,6 +24,7 @@ from controlplane.wire.index import Index
 from controlplane.wire.route import identify
 
 access = logging.getLogger("celaje.access")
+_NO_CONTENT = 204
 log_of_bugs = logging.getLogger("celaje.gateway")
 
 Scope = MutableMapping[str, Any]
@@ -143,7 +144,8 @@ async def _sending(
     """Send an answer; tells how many bytes of its body went out, a piece at a time."""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
     body = response.body
-    if isinstance(body, bytes) and "content-length" not in {name.lower() for name in response.headers}:
+    has_length = response.status == _NO_CONTENT or "content-length" in {name.lower() for name in response.headers}
+    if isinstance(body, bytes) and not has_length:
         headers.append((b"content-length", str(len(body)).encode()))
     if not incoming.ended:
         # What is left of the body stands where the next request would begin.

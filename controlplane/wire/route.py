@@ -16,6 +16,7 @@ from controlplane.wire.errors import Malformed, Unroutable
 from controlplane.wire.form import body_names_action, read_form
 from controlplane.wire.index import Facts, Index
 from controlplane.wire.limits import DEFAULT_LIMITS, Limits
+from controlplane.wire.links import take_headers
 from controlplane.wire.paths import BadEscape, Query, parse_query, split, unescape
 from controlplane.wire.protocols import sqs_query
 from controlplane.wire.scope import CredentialScope, HostFacts, credential_scope, host_facts
@@ -54,6 +55,7 @@ def identify(
     where `body_names_action` says so.
     """
     scope = credential_scope(request)
+    take_headers(request, scope)
     host = host_facts(request.headers.get("host", ""), index, endpoint_hosts)
     region = (scope.region if scope else None) or host.region
     if host.website:
@@ -80,10 +82,7 @@ def _website_route(request: HttpRequest, index: Index, host: HostFacts) -> Route
         key = unescape("/".join(split(request.raw_path.decode("latin-1"))))
     except BadEscape as error:
         raise _refuse(wording.bad_uri(service, "rest-xml", str(error)), service, "rest-xml", host.region) from error
-    if request.method not in ("GET", "HEAD"):
-        refusal = wording.no_such_path(service, "rest-xml", request.method, [host.bucket or "", key])
-        raise _refuse(refusal, service, "rest-xml", host.region)
-    labels = {"Bucket": host.bucket or "", "Key": key}
+    labels = {"Bucket": host.bucket or "", "Key": key, "Method": request.method}
     name = "GetWebsitePage"
     return Route(service, "rest-xml", service.operation(name), name, host.region, labels)
 

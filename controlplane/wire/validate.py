@@ -26,9 +26,13 @@ _MOST = 20
 _LONGEST_MATCHED = 1024 * 1024
 _ALL = frozenset(Rule)
 # What AWS does not check by the model but in each operation, with words of its own.
-_OPEN = frozenset({"BucketAccelerateStatus", "BucketLocationConstraint", "FilterRuleName"})
-"""Enums of S3 that the operations check: which regions there are is up to each cloud, the others have words of their
-own."""
+_OPEN = {
+    "s3": frozenset(
+        {"BucketAccelerateStatus", "BucketLocationConstraint", "BucketLogsPermission", "FilterRuleName", "Protocol"}
+    )
+}
+"""Enums that the operations check: which regions there are is up to each cloud, some values AWS takes beyond its model,
+and some it refuses in other words."""
 _DISPENSABLE = frozenset({"Rules", "TagSet"})
 """Lists that S3 misses, if at all, only once it has found the bucket; its model requires them."""
 _CHECKED = {
@@ -90,6 +94,7 @@ class Validator(ShapeCompiler):
     def __init__(self, service: Service, protocol: str) -> None:
         super().__init__(service, protocol)
         self._rules = _CHECKED.get(service.name, _ALL)
+        self._left_out: frozenset[str] = _OPEN.get(service.name, frozenset())
 
     def check(self, shape: Any) -> Check | None:
         """The check of a shape."""
@@ -195,7 +200,7 @@ class Validator(ShapeCompiler):
         if kind in ("integer", "long", "float", "double"):
             found = _range(shape.metadata)
         elif kind in ("string", "character"):
-            listed = [] if shape.name in _OPEN else _enum(shape.metadata)
+            listed = [] if shape.name in self._left_out else _enum(shape.metadata)
             found = [*_length(shape.metadata), *_pattern(shape.metadata), *listed]
         elif kind in ("blob", "list", "map"):
             found = _length(shape.metadata)

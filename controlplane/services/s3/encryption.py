@@ -12,12 +12,14 @@ from typing import Any
 import orjson
 
 from controlplane.core.context import Context
+from controlplane.core.errors import AwsError
 from controlplane.services.s3.buckets import Bucket
 from controlplane.services.s3.errors import AccessDenied, InvalidArgument, InvalidEncryptionAlgorithm, InvalidRequest
 
 PURPOSE = "s3-objects"
 S3, KMS, DSSE, CUSTOMER = "AES256", "aws:kms", "aws:kms:dsse", "C"
 _KEY_BYTES = 32
+_SERVER_ERROR = 500
 _SECURE = "Requests specifying Server Side Encryption with Customer provided keys must provide "
 
 
@@ -31,15 +33,14 @@ class Master:
 
 async def for_writing(ctx: Context, bucket: Bucket, request: Mapping[str, Any], arn: str) -> Master:
     """The master key that a request or its bucket's settings ask for. Raises InvalidArgument, InvalidRequest."""
-    customers = customer_key(request)
     kind = request.get("ServerSideEncryption")
+    if kind and request.get("SSECustomerAlgorithm"):
+        raise InvalidArgument(
+            "Server Side Encryption with Customer provided key is incompatible with the encryption method specified",
+            ArgumentName="x-amz-server-side-encryption", ArgumentValue=kind,
+        )  # fmt: skip
+    customers = customer_key(request)
     if customers is not None:
-        if kind:
-            raise InvalidArgument(
-                "Server Side Encryption with Customer provided key is incompatible with the encryption method "
-                "specified",
-                ArgumentName="x-amz-server-side-encryption", ArgumentValue=kind,
-            )  # fmt: skip
         return Master(customers, {"kind": CUSTOMER, "md5": _md5(customers)})
     rule = bucket.settings.get("encryption") or {}
     default = rule.get("ApplyServerSideEncryptionByDefault") or {}
@@ -66,11 +67,8 @@ async def for_writing(ctx: Context, bucket: Bucket, request: Mapping[str, Any], 
 
 async def _of_kms(ctx: Context, kind: str, asked: str | None, more: str | None, arn: str) -> Master:
     context = {**_context(more), "aws:s3:arn": arn}
-    made = await ctx.call(
-        "kms",
-        "GenerateDataKey",
-        {"KeyId": asked or "alias/aws/s3", "KeySpec": "AES_256", "EncryptionContext": context},
-    )
+    named = {"KeyId": asked or "alias/aws/s3", "KeySpec": "AES_256", "EncryptionContext": context}
+    made = await _ask_kms(ctx, "GenerateDataKey", named)
     facts: dict[str, Any] = {
         "kind": kind,
         "arn": made["KeyId"],
@@ -80,6 +78,16 @@ async def _of_kms(ctx: Context, kind: str, asked: str | None, more: str | None, 
     if arn.count("/") == 0:
         facts["bucket_key"] = True
     return Master(made["Plaintext"], facts)
+
+
+async def _ask_kms(ctx: Context, operation: str, request: Mapping[str, Any]) -> Any:
+    """What KMS answers. What it refuses is told as its refusal, but for a permission that is missing."""
+    try:
+        return await ctx.call("kms", operation, request)
+    except AwsError as error:
+        if error.status >= _SERVER_ERROR or error.code.startswith("AccessDenied"):
+            raise
+        raise AwsError(error.message, code=f"KMS.{error.code}", status=400) from error
 
 
 def _context(text: str | None) -> dict[str, str]:
@@ -105,7 +113,7 @@ def _is_storable(text: Any) -> bool:
 async def for_reading(ctx: Context, facts: Mapping[str, Any], request: Mapping[str, Any], prefix: str = "") -> bytes:
     """The master key under which something lies. Raises InvalidRequest, AccessDenied."""
     kind = facts["kind"]
-    customers = customer_key(request, prefix)
+    customers = customer_key(request, prefix, reading=True)
     if kind == CUSTOMER:
         if customers is None:
             raise InvalidRequest(
@@ -119,16 +127,15 @@ async def for_reading(ctx: Context, facts: Mapping[str, Any], request: Mapping[s
         raise InvalidRequest("The encryption parameters are not applicable to this object.")
     if kind == S3:
         return own_key(ctx)
-    made = await ctx.call(
-        "kms", "Decrypt", {"CiphertextBlob": b64decode(facts["key"]), "EncryptionContext": facts["context"]}
-    )
+    sealed = {"CiphertextBlob": b64decode(facts["key"]), "EncryptionContext": facts["context"]}
+    made = await _ask_kms(ctx, "Decrypt", sealed)
     plaintext: bytes = made["Plaintext"]
     return plaintext
 
 
 def check_same_key(facts: Mapping[str, Any], request: Mapping[str, Any]) -> None:
     """Refuse a look at an object's properties without the customer's key. Raises InvalidRequest, AccessDenied."""
-    customers = customer_key(request)
+    customers = customer_key(request, reading=True)
     if facts["kind"] != CUSTOMER:
         if customers is not None:
             raise InvalidRequest("The encryption parameters are not applicable to this object.")
@@ -144,22 +151,18 @@ def check_same_key(facts: Mapping[str, Any], request: Mapping[str, Any]) -> None
 def check_part(facts: Mapping[str, Any], request: Mapping[str, Any]) -> None:
     """Raises InvalidRequest where a part comes with another customer's key than its upload, or without it."""
     customers = customer_key(request)
-    if facts["kind"] == CUSTOMER and customers is None:
+    if (facts["kind"] == CUSTOMER) != (customers is not None):  # AWS has one text for both
         raise InvalidRequest(
             "The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate "
-            "encryption parameters."
-        )
-    if facts["kind"] != CUSTOMER and customers is not None:
-        raise InvalidRequest(
-            "The multipart upload initiate did not request encryption. Please resend the request without sending "
             "encryption parameters."
         )
     if customers is not None and not hmac.compare_digest(_md5(customers), facts["md5"]):
         raise InvalidRequest("The provided encryption parameters did not match the ones used originally.")
 
 
-def customer_key(request: Mapping[str, Any], prefix: str = "") -> bytes | None:
-    """The customer's key in a request; None where it has none. Raises InvalidArgument."""
+def customer_key(request: Mapping[str, Any], prefix: str = "", *, reading: bool = False) -> bytes | None:
+    """The customer's key in a request; None where it has none. For `reading`, one of a wrong length is none of the
+    others. Raises InvalidArgument."""
     algorithm = request.get(f"{prefix}SSECustomerAlgorithm")
     key = request.get(f"{prefix}SSECustomerKey")
     digest = request.get(f"{prefix}SSECustomerKeyMD5")
@@ -178,7 +181,7 @@ def customer_key(request: Mapping[str, Any], prefix: str = "") -> bytes | None:
         found = b64decode(key, validate=True)
     except ValueError:
         found = b""
-    if len(found) != _KEY_BYTES:
+    if len(found) != _KEY_BYTES and not reading:
         raise InvalidArgument("The secret key was invalid for the specified algorithm.", **named)
     if _md5(found) != digest:
         raise InvalidArgument(

@@ -12,8 +12,8 @@ class S3Error(AwsError):
 
     text = ""
 
-    def __init__(self, text: str = "", **facts: Any) -> None:
-        super().__init__(text or type(self).text, members=facts)
+    def __init__(self, text: str | None = None, **facts: Any) -> None:
+        super().__init__(type(self).text if text is None else text, members=facts)
 
 
 class AccessDenied(S3Error):

@@ -175,6 +175,16 @@ def of_bucket(grants: Sequence[Sequence[str]], owner: str, bucket_arn: str, *, p
     ]
 
 
+def of_writers(grants: Sequence[Sequence[str]], owner: str, bucket_arn: str, *, public: bool) -> list[dict[str, Any]]:
+    """Statements that let those who may write new objects say, as they write one, who may read it."""
+    return [
+        statement
+        for grant in grants
+        if grant[:2] != ["account", owner]
+        for statement in _statements(tuple(grant), (("WRITE", ["s3:PutObjectAcl"]),), f"{bucket_arn}/*", public)
+    ]
+
+
 def of_object(grants: Sequence[Sequence[str]], owner: str, arn: str, *, public: bool) -> list[dict[str, Any]]:
     """The statements that an object's grants amount to."""
     actions = tuple(_OBJECT_ACTIONS.items())

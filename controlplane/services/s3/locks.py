@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
@@ -13,6 +14,8 @@ from controlplane.services.s3.buckets import Bucket
 from controlplane.services.s3.errors import AccessDenied, InvalidArgument, InvalidRequest, MalformedXML
 
 GOVERNANCE, COMPLIANCE = "GOVERNANCE", "COMPLIANCE"
+_PACIFIC = ZoneInfo("America/Los_Angeles")
+"""AWS tells this one date in its own time."""
 _BYPASS = "s3:BypassGovernanceRetention"
 
 
@@ -28,7 +31,10 @@ def for_writing(bucket: Bucket, request: Mapping[str, Any]) -> dict[str, Any]:
     if (mode or until or hold) and not is_enabled(bucket):
         raise InvalidRequest("Bucket is missing Object Lock Configuration")
     if bool(mode) != bool(until):
-        raise InvalidArgument("x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied")
+        raise InvalidArgument(
+            "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied",
+            ArgumentName="x-amz-object-lock-retain-until-date" if mode else "x-amz-object-lock-mode",
+        )
     if mode and mode not in (GOVERNANCE, COMPLIANCE):
         raise InvalidArgument("Unknown wormMode directive.", ArgumentName="x-amz-object-lock-mode", ArgumentValue=mode)
     if hold and hold not in ("ON", "OFF"):
@@ -68,7 +74,11 @@ async def check_change(
     if bool(mode) != bool(until) or (mode and mode not in (GOVERNANCE, COMPLIANCE)):
         raise MalformedXML
     if until is not None and until <= datetime.now(UTC):
-        raise InvalidArgument("The retain until date must be in the future!", ArgumentName="RetainUntilDate")
+        raise InvalidArgument(
+            "The retain until date must be in the future!",
+            ArgumentName="RetainUntilDate",
+            ArgumentValue=f"{until.astimezone(_PACIFIC):%a %b %d %H:%M:%S %Z %Y}",
+        )
     if row["lock_until"] is None or row["lock_until"] <= datetime.now(UTC):
         return
     if mode == row["lock_mode"] and until is not None and until >= row["lock_until"]:

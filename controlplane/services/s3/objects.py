@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
@@ -35,6 +36,14 @@ HEADERS = {
     "wr": "WebsiteRedirectLocation",
 }
 """Members by the short name under which `facts` holds them."""
+_AS_WRITTEN = {
+    "CacheControl": "Cache-Control",
+    "ContentDisposition": "Content-Disposition",
+    "ContentEncoding": "Content-Encoding",
+    "ContentLanguage": "Content-Language",
+    "ContentType": "Content-Type",
+    "Expires": "Expires",
+}
 DEFAULT_TYPE = "binary/octet-stream"
 
 
@@ -146,7 +155,8 @@ async def the_object(ctx: Context) -> tuple[Bucket, Any]:
     return bucket, row
 
 
-_METHODS = {"HeadObject": "HEAD", "PutObjectTagging": "PUT", "PutObjectAcl": "PUT",
+_METHODS = {"HeadObject": "HEAD", "PutObjectTagging": "PUT", "PutObjectAcl": "PUT", "PutObjectRetention": "PUT",
+            "PutObjectLegalHold": "PUT",
             "DeleteObjectTagging": "DELETE", "GetObjectTagging": "GET"}  # fmt: skip
 
 
@@ -177,9 +187,30 @@ async def may_list(ctx: Context, bucket: Bucket, key: str) -> None:
         raise AccessDenied(error.message) from error
 
 
+def address(ctx: Context, bucket: Bucket, key: str) -> str:
+    """Where an object is found, with the bucket in the host name or in the path, as it was addressed."""
+    in_host = ctx.headers.get("host", "").startswith(f"{bucket.name}.")
+    return f"{ctx.endpoint}{'' if in_host else f'/{bucket.name}'}/{quote(key, safe='/-_.~')}"
+
+
 def http_date(moment: datetime) -> str:
     """A time as headers have it."""
     return moment.strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+def one_line(text: str) -> str:
+    """Text as a header can carry it: Latin-1 (what is beyond it as the bytes of UTF-8), without line breaks."""
+    if any(character > "\xff" for character in text):
+        text = text.encode("utf-8", "replace").decode("latin-1")
+    return "".join(character if character >= " " and character != "\x7f" else " " for character in text)
+
+
+def send_as_written(ctx: Context, told: dict[str, Any]) -> None:
+    """Let out as it came in what the model would change: bytes beyond ASCII, and a time that need not be one."""
+    for member, name in _AS_WRITTEN.items():
+        value = told.get(member)
+        if isinstance(value, str) and (member == "Expires" or not value.isascii()):
+            ctx.answer_headers[name] = one_line(told.pop(member))
 
 
 def quoted(etag: str) -> str:
@@ -227,6 +258,6 @@ def _lock(row: Any) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if row["lock_mode"]:
         told |= {"ObjectLockMode": row["lock_mode"], "ObjectLockRetainUntilDate": row["lock_until"]}
-    if row["legal_hold"]:
-        told["ObjectLockLegalHoldStatus"] = "ON"
+    if row["legal_hold"] or row["facts"].get("hold"):
+        told["ObjectLockLegalHoldStatus"] = "ON" if row["legal_hold"] else "OFF"
     return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
@@ -13,7 +14,14 @@ import orjson
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from controlplane.services.s3.errors import AccessDenied, EntityTooLarge, EntityTooSmall, InvalidArgument, S3Error
+from controlplane.services.s3.errors import (
+    AccessDenied,
+    EntityTooLarge,
+    EntityTooSmall,
+    InvalidArgument,
+    PreconditionFailed,
+    S3Error,
+)
 
 _MOST_FIELDS_BYTES = 20 * 1024
 _FREE = frozenset({"policy", "file", "awsaccesskeyid", "signature", "x-amz-signature", "submit"})
@@ -42,9 +50,9 @@ class Form:
         kind, options = parse_options_header(content_type)
         boundary = options.get(b"boundary")
         if kind != b"multipart/form-data" or not boundary:
-            raise PreconditionFailedForm
+            raise PreconditionFailed(Condition="Bucket POST must be of the enclosure-type multipart/form-data")
         self.fields: dict[str, str] = {}
-        self.filename = ""
+        self.filename: str | None = None
         self._body = body
         self._name = ""
         self._text = bytearray()
@@ -76,7 +84,8 @@ class Form:
         self._name = options.get(b"name", b"").decode("utf-8", "replace").lower()
         if self._name == "file" and not self._begun:
             self._begun = True
-            self.filename = options.get(b"filename", b"").decode("utf-8", "replace")
+            if b"filename" in options:
+                self.filename = options[b"filename"].decode("utf-8", "replace")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._name == "file" and self._begun and not self._ended:
@@ -132,13 +141,10 @@ class Form:
             pass
 
 
-class PreconditionFailedForm(S3Error):
-    code, status = "PreconditionFailed", 412
-    text = "Bucket POST must be of the enclosure-type multipart/form-data"
-
-
-def with_filename(text: str, filename: str) -> str:
-    """A key with `${filename}` filled in."""
+def with_filename(text: str, filename: str | None) -> str:
+    """A key with `${filename}` filled in, where the file has a name."""
+    if filename is None:
+        return text
     return _VARIABLE.sub(lambda _: filename.replace("\\", "/").rpartition("/")[2], text)
 
 
@@ -187,21 +193,31 @@ def _check(condition: Any, given: Mapping[str, str], named: set[str]) -> tuple[i
         raise InvalidPolicyDocument("Invalid Policy: Invalid JSON: condition must be an object or an array of three.")
     operator = str(parts[0]).lower()
     if operator == "content-length-range":
-        try:
-            low, high = int(parts[1]), int(parts[2])
-        except (TypeError, ValueError) as error:
-            raise InvalidPolicyDocument("Invalid Policy: Invalid content-length-range.") from error
-        if low < 0 or high < 0:
-            raise InvalidPolicyDocument("Invalid Policy: Invalid content-length-range.")
-        return low, high
+        return _bounds(parts)
     name = str(parts[1]).removeprefix("$").lower()
-    if operator not in ("eq", "starts-with") or not str(parts[1]).startswith("$") or not isinstance(parts[2], str):
-        raise InvalidPolicyDocument(f"Invalid Policy: Invalid condition: {orjson.dumps(condition).decode()[:200]}")
+    if operator not in ("eq", "starts-with") or not isinstance(parts[1], str) or not isinstance(parts[2], str):
+        raise InvalidPolicyDocument(f"Invalid Policy: Invalid condition: {_shown(parts)}")
     named.add(name)
     value = given.get(name, "")
     good = value == parts[2] if operator == "eq" else value.startswith(parts[2])
-    if not good or (name not in given and operator == "eq"):
-        raise AccessDenied(
-            f"Invalid according to Policy: Policy Condition failed: {orjson.dumps(parts).decode()[:300]}"
-        )
+    if not parts[1].startswith("$") or not good or (name not in given and operator == "eq"):
+        raise _failed(parts)
     return None
+
+
+def _bounds(parts: list[Any]) -> tuple[int, int]:
+    try:
+        low, high = int(parts[1]), int(parts[2])
+    except (TypeError, ValueError) as error:
+        raise _failed(parts) from error
+    if low < 0 or high < 0:
+        raise InvalidPolicyDocument("Invalid Policy: Invalid content-length-range.")
+    return low, high
+
+
+def _failed(parts: list[Any]) -> AccessDenied:
+    return AccessDenied(f"Invalid according to Policy: Policy Condition failed: {_shown(parts)}")
+
+
+def _shown(parts: list[Any]) -> str:
+    return json.dumps(parts, ensure_ascii=False)[:300]

@@ -32,6 +32,7 @@ class Wanted:
     algorithm: str = checksums.DEFAULT
     also: str | None = None
     """A further checksum to be worked out."""
+    of_part: bool = False
 
 
 @dataclass(slots=True)
@@ -169,7 +170,9 @@ def _check(sink: _Sink, body: Any, wanted: Wanted) -> None:
     if wanted.length is not None and wanted.length != sink.size:
         raise IncompleteBody
     if wanted.md5 is not None and wanted.md5 != sink.md5.digest():
-        raise BadDigest(CalculatedDigest=checksums.text(sink.md5.digest()), ExpectedDigest=checksums.text(wanted.md5))
+        # AWS tells the digest that a whole object should have in hexadecimal, all others in base64.
+        expected = checksums.text(wanted.md5) if wanted.of_part else wanted.md5.hex()
+        raise BadDigest(CalculatedDigest=checksums.text(sink.md5.digest()), ExpectedDigest=expected)
     if wanted.checksum is not None and wanted.checksum != sink.sum.digest():
         raise checksums.mismatch(sink.algorithm)
 

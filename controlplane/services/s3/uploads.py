@@ -14,7 +14,14 @@ from awscrt import checksums as crt
 from controlplane.core.context import Context
 from controlplane.services.s3 import checksums
 from controlplane.services.s3.buckets import Bucket
-from controlplane.services.s3.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, InvalidRequest, NoSuchUpload
+from controlplane.services.s3.errors import (
+    BadDigest,
+    EntityTooSmall,
+    InvalidPart,
+    InvalidPartOrder,
+    InvalidRequest,
+    NoSuchUpload,
+)
 from controlplane.services.s3.queries import uploads as queries
 
 MOST_PARTS = 10_000
@@ -41,19 +48,22 @@ async def find(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> Any:
 
 
 def chosen(
-    given: Sequence[Mapping[str, Any]], uploaded: Mapping[int, Any], algorithm: str | None, id: str
+    given: Sequence[Mapping[str, Any]], uploaded: Mapping[int, Any], kept: Mapping[str, Any], id: str
 ) -> list[Any]:
-    """The rows of the parts that a completion lists. Raises InvalidPart, InvalidPartOrder, EntityTooSmall."""
+    """The rows of the parts that a completion lists; `kept` is what the upload was begun with.
+
+    Raises InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest, InvalidRequest.
+    """
     numbers = [item.get("PartNumber") or 0 for item in given]
     if any(later <= earlier for earlier, later in pairwise(numbers)):
-        raise InvalidPartOrder
+        raise InvalidPartOrder(UploadId=id)
     found = []
     for item, number in zip(given, numbers, strict=True):
         row = uploaded.get(number)
         etag = (item.get("ETag") or "").strip('"')
         if row is None or row["etag"] != etag:
             raise InvalidPart(PartNumber=number, ETag=etag, UploadId=id)
-        _check_sum(item, row, algorithm)
+        _check_sum(item, row, kept, id)
         found.append(row)
     for row in found[:-1]:
         if row["size"] < _SMALLEST_PART:
@@ -63,12 +73,42 @@ def chosen(
     return found
 
 
-def _check_sum(item: Mapping[str, Any], row: Any, algorithm: str | None) -> None:
-    kept = row["facts"].get("sums") or {}
-    for name, member in checksums.NAMES.items():
-        value = item.get(member)
-        if value is not None and algorithm is not None and kept.get(name) != value:
-            raise InvalidPart(PartNumber=row["number"], ETag=row["etag"])
+def _check_sum(item: Mapping[str, Any], row: Any, kept: Mapping[str, Any], id: str) -> None:
+    """What a completion says of a part's checksum: nothing where none was chosen, and all that make a composite."""
+    algorithm, number = kept["algorithm"], row["number"]
+    sums = row["facts"].get("sums") or {}
+    given = {name: item[member] for name, member in checksums.NAMES.items() if item.get(member) is not None}
+    for name, value in given.items():
+        if algorithm not in (None, name):
+            raise BadDigest(f"The {name} you specified for part {number} did not match what we received.")
+        if algorithm is None or sums.get(name) != value:
+            raise InvalidPart(PartNumber=number, ETag=row["etag"], UploadId=id)
+    if kept["sum_type"] == checksums.COMPOSITE and not given:
+        raise InvalidRequest(
+            f"The upload was created using a {algorithm} checksum. The complete request must include the checksum for "
+            f"each part. It was missing for part {number} in the request."
+        )
+
+
+def check_kind(request: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest where a completion names another type of checksum than its upload."""
+    if request.get("ChecksumType") not in (None, kept["sum_type"]):
+        raise InvalidRequest(
+            f"The upload was created using the {kept['sum_type'] or 'null'} checksum mode. The complete request must "
+            "use the same checksum mode."
+        )
+
+
+def check_total(request: Mapping[str, Any], kept: Mapping[str, Any], total: str) -> None:
+    """Raises BadDigest where a completion tells another checksum; one without a type has its algorithm's first."""
+    algorithm = kept["algorithm"]
+    given = {name: request[member] for name, member in checksums.NAMES.items() if request.get(member) is not None}
+    if algorithm is None or not given:
+        return
+    kind = request.get("ChecksumType") or kind_of(algorithm, None)
+    told = given.get(algorithm, "")
+    if kind != kept["sum_type"] or told.partition("-")[0] != total.partition("-")[0]:
+        raise BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")
 
 
 def etag_of(parts: Sequence[Any]) -> str:

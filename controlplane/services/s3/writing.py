@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.operation import Resource
-from controlplane.services.s3 import encryption, grants, locks, objects, tagging
+from controlplane.services.s3 import buckets, encryption, grants, locks, objects, tagging
 from controlplane.services.s3.buckets import ENFORCED, PREFERRED, Bucket
 from controlplane.services.s3.checksums import FULL
 from controlplane.services.s3.encryption import Master
@@ -83,9 +84,13 @@ async def columns(ctx: Context, bucket: Bucket, request: Mapping[str, Any], key:
 def _facts(request: Mapping[str, Any], master: Master) -> dict[str, Any]:
     found: dict[str, Any] = {"sse": master.facts}
     if headers := objects.kept_headers(request):
-        found["headers"] = {name: _storable(value) for name, value in headers.items()}
+        found["headers"] = {
+            name: _storable(value) if name == "wr" else objects.one_line(value) for name, value in headers.items()
+        }
     if metadata := _metadata(request):
         found["meta"] = metadata
+    if request.get("ObjectLockLegalHoldStatus"):
+        found["hold"] = True  # somebody said whether it is held
     redirect = request.get("WebsiteRedirectLocation")
     if redirect and not redirect.startswith(("/", "http://", "https://")):
         raise InvalidArgument(
@@ -108,9 +113,10 @@ def _decoded(value: str) -> str:
     if not value.startswith("=?"):
         return value
     try:
-        return str(make_header(decode_header(value)))
+        text = str(make_header(decode_header(value)))
     except (ValueError, LookupError, HeaderParseError):
         return value
+    return value if "\x00" in text else text  # which Postgres cannot hold
 
 
 def _storable(value: str) -> str:
@@ -149,9 +155,13 @@ async def authorize_details(ctx: Context, request: Mapping[str, Any], on: Resour
         asked.append("s3:PutObjectRetention")
     if request.get("ObjectLockLegalHoldStatus"):
         asked.append("s3:PutObjectLegalHold")
+    bucket = on.row
     for action in asked:
+        about = on
+        if action == "s3:PutObjectAcl":
+            about = replace(on, policy=buckets.visible(ctx, bucket, bucket.policy_for_new()))
         try:
-            await ctx.authorize(action, on)
+            await ctx.authorize(action, about)
         except AwsError as error:
             raise AccessDenied(error.message) from error
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from controlplane.core import ids
 from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpResponse
 from controlplane.wire.compiler import ShapeCompiler, compiler_of
-from controlplane.wire.protocols import s3_output, sqs_query
+from controlplane.wire.protocols import sqs_query
 from controlplane.wire.protocols.cbor_output import CborOutput, dump_cbor
 from controlplane.wire.protocols.json_output import JsonOutput, dump_json, in_headers
 from controlplane.wire.protocols.rest_output import header_members
@@ -113,16 +114,14 @@ def rest_xml_error(service: Service, error: AwsError, request_id: str) -> HttpRe
     status = status_of(error, shape)
     parts = [f"<Code>{escape(code)}</Code><Message>{escape(error.message)}</Message>"]
     if status == _NOT_MODIFIED:
-        return HttpResponse(status, {"x-amz-request-id": request_id, "x-amz-id-2": s3_output.host_id_of(request_id)})
+        return HttpResponse(status, _s3_headers(request_id))
     if service.name == "s3":
         known = {name: value for name, value in error.members.items() if isinstance(value, str | int)}
         parts += [f"<{name}>{escape(str(value))}</{name}>" for name, value in known.items()]
-        host_id = s3_output.host_id_of(request_id)
-        body = (
-            f"{DECLARATION}<Error>{''.join(parts)}<RequestId>{request_id}</RequestId><HostId>{host_id}</HostId></Error>"
-        )
-        headers = {"x-amz-request-id": request_id, "x-amz-id-2": host_id, "Content-Type": "application/xml"}
-        return HttpResponse(status, headers, body.encode())
+        headers = _s3_headers(request_id)
+        tail = f"<RequestId>{request_id}</RequestId><HostId>{headers['x-amz-id-2']}</HostId></Error>"
+        body = f"{DECLARATION}<Error>{''.join(parts)}{tail}"
+        return HttpResponse(status, {**headers, "Content-Type": "application/xml"}, body.encode())
     _write_members(parts, service, "rest-xml", shape, error)
     body = (
         f"{DECLARATION}<ErrorResponse><Error><Type>{_fault(status)}</Type>{''.join(parts)}</Error>"
@@ -130,6 +129,10 @@ def rest_xml_error(service: Service, error: AwsError, request_id: str) -> HttpRe
     )
     headers = {"x-amzn-RequestId": request_id, **header_members(shape, error.members)}
     return xml_response(status, body, headers)
+
+
+def _s3_headers(request_id: str) -> dict[str, str]:
+    return {"x-amz-request-id": request_id, "x-amz-id-2": ids.host_id(request_id), "Server": "AmazonS3"}
 
 
 def _rpc_error_body(

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from controlplane.core import ids
 from controlplane.core.http import HttpResponse
 from controlplane.wire.compiler import compiler_of
 from controlplane.wire.eventstream import CONTENT_TYPE, event_encoder
@@ -27,6 +28,7 @@ HeaderPart = Callable[[Any, Headers], None]
 _JSON_TYPE = "application/json"
 _XML_TYPE = "application/xml"
 _NO_CONTENT = 204
+_BLANK, _DELETE = 0x20, 0x7F
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -46,7 +48,7 @@ def rest_encoder(operation: Operation, protocol: str) -> Callable[[Result, str],
     def encode(result: Result, request_id: str) -> HttpResponse:
         found: Headers = {id_header: request_id}
         if second_id:
-            found |= {"x-amz-id-2": s3_output.host_id_of(request_id), "Server": "AmazonS3"}
+            found |= {"x-amz-id-2": ids.host_id(request_id), "Server": "AmazonS3"}
         for name, value in result.items():
             if name not in members:
                 raise TypeError(f"{title} has no member {name!r}")
@@ -65,17 +67,30 @@ def header_value(text: str) -> str:
     """Text as a header can carry it: no line breaks, and beyond ASCII the bytes of UTF-8."""
     if text.isascii() and text.isprintable():
         return text
-    if any(character < " " or character == "\x7f" for character in text):
-        text = "".join(character if character >= " " and character != "\x7f" else " " for character in text)
+    if any(map(_is_control, text)):
+        text = "".join(" " if _is_control(character) else character for character in text)
     return text.encode("utf-8", "replace").decode("latin-1")
 
 
+def _is_control(character: str) -> bool:
+    return (character < " " and character != "\t") or character == "\x7f"
+
+
 def metadata_value(text: str) -> str:
-    """Text of an object's metadata: beyond ASCII as an RFC 2047 word."""
-    if text.isascii():
+    """Text of an object's metadata: beyond ASCII as an RFC 2047 word, quoted where most of it is ASCII."""
+    odd = sum(character >= "\x7f" or (character < " " and character not in "\t\r\n") for character in text)
+    if not odd:
         return header_value(text)
-    encoded = binascii.b2a_base64(text.encode("utf-8", "replace"), newline=False).decode()
-    return f"=?UTF-8?B?{encoded}?="
+    raw = text.encode("utf-8", "replace")
+    if odd * 2 >= len(text):
+        return f"=?UTF-8?B?{binascii.b2a_base64(raw, newline=False).decode()}?="
+    return f"=?UTF-8?Q?{''.join(map(_quoted_byte, raw))}?="
+
+
+def _quoted_byte(byte: int) -> str:
+    if byte == _BLANK:
+        return "_"
+    return chr(byte) if _BLANK < byte < _DELETE and byte not in b"=_?" else f"={byte:02X}"
 
 
 def _header_parts(members: Mapping[str, Any]) -> dict[str, HeaderPart]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from binascii import b2a_base64
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from typing import Any
 
 from controlplane.wire.protocols.xml_text import DECLARATION, escape
@@ -45,11 +43,6 @@ _ROOTS = {
 }
 
 
-def host_id_of(request_id: str) -> str:
-    """S3's second id of a request."""
-    return b2a_base64(sha256(request_id.encode()).digest(), newline=False).decode()
-
-
 def root_name(operation: Operation) -> str | None:
     """The root element of an operation's answer, where S3 has its own name for it."""
     return _ROOTS.get(operation.name) if operation.service.name == "s3" else None
@@ -70,6 +63,7 @@ def special_writer(operation: Operation) -> Callable[[Mapping[str, Any]], bytes]
 
     def write(result: Mapping[str, Any]) -> bytes:
         text = escape(result.get("LocationConstraint") or "")
-        return f'{DECLARATION}<LocationConstraint xmlns="{_NAMESPACE}">{text}</LocationConstraint>'.encode()
+        end = f">{text}</LocationConstraint>" if text else "/>"
+        return f'{DECLARATION}<LocationConstraint xmlns="{_NAMESPACE}"{end}'.encode()
 
     return write

@@ -131,7 +131,13 @@ def test_a_bucket_is_a_website(s3: Any, bucket: str, account: Account) -> None:
     assert (get("/gone").status_code, get("/gone").headers["location"]) == (301, "/docs/")
     assert get("/old/a b").headers["location"].endswith("/docs/a%20b")
     assert httpx.head(f"{account.endpoint}/", headers=host).headers["content-length"] == "4"
-    assert httpx.put(f"{account.endpoint}/x", headers=host).status_code == 405
+    refused = httpx.put(f"{account.endpoint}/x", headers=host)
+    assert (refused.status_code, "<li>Method: PUT</li>" in refused.text) == (405, True)
+    s3.put_object(Bucket=bucket, Key="oops.html", Body=b"", WebsiteRedirectLocation="/docs/")
+    assert (get("/none").status_code, get("/none").headers["location"]) == (301, "/docs/")
+    s3.delete_object(Bucket=bucket, Key="oops.html")
+    assert "<li>Key: none</li>" in get("/none").text
+    assert "Retrieve a Custom Error Document" in get("/none").text
     s3.put_bucket_website(
         Bucket=bucket, WebsiteConfiguration={"RedirectAllRequestsTo": {"HostName": "example.org", "Protocol": "https"}}
     )

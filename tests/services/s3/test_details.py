@@ -50,15 +50,61 @@ def test_parts_under_a_customers_key(s3: Any, bucket: str) -> None:
 def test_parts_with_checksums_of_their_own_still_have_one_of_the_whole(s3: Any, bucket: str) -> None:
     named = {"Bucket": bucket, "Key": "k"}
     upload = s3.create_multipart_upload(**named)["UploadId"]
-    told = []
+    told: list[Any] = []
     for number, body in ((1, bytes(PART)), (2, b"end")):
         part = s3.upload_part(**named, UploadId=upload, PartNumber=number, Body=body, ChecksumAlgorithm="CRC32")
         assert "ChecksumCRC64NVME" not in part
-        told.append({"PartNumber": number, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]})
+        told.append({"PartNumber": number, "ETag": part["ETag"]})
+    end = {"UploadId": upload, "MultipartUpload": {"Parts": told}}
+    # A completion names no checksum of parts, and no type, where none was chosen at the beginning.
+    named_sums = {"Parts": [{**item, "ChecksumCRC32": part["ChecksumCRC32"]} for item in told]}
+    assert refused(s3.complete_multipart_upload, **named, **{**end, "MultipartUpload": named_sums})[1] == "InvalidPart"
+    typed = refused(s3.complete_multipart_upload, **named, **end, ChecksumType="FULL_OBJECT")
+    assert typed == (400, "InvalidRequest")
     done = s3.complete_multipart_upload(**named, UploadId=upload, MultipartUpload={"Parts": told})
     s3.put_object(Bucket=bucket, Key="whole", Body=bytes(PART) + b"end", ChecksumAlgorithm="CRC64NVME")
     whole = s3.head_object(Bucket=bucket, Key="whole", ChecksumMode="ENABLED")
     assert (done["ChecksumCRC64NVME"], done["ChecksumType"]) == (whole["ChecksumCRC64NVME"], "FULL_OBJECT")
+
+
+def test_a_completion_names_the_checksums_that_were_chosen(s3: Any, bucket: str) -> None:
+    named = {"Bucket": bucket, "Key": "k"}
+
+    def begin(algorithm: str, kind: str) -> tuple[Any, Any]:
+        upload = s3.create_multipart_upload(**named, ChecksumAlgorithm=algorithm, ChecksumType=kind)["UploadId"]
+        part = s3.upload_part(**named, UploadId=upload, PartNumber=1, Body=b"x", ChecksumAlgorithm=algorithm)
+        return upload, {"PartNumber": 1, "ETag": part["ETag"], f"Checksum{algorithm}": part[f"Checksum{algorithm}"]}
+
+    def end(upload: str, part: Any, **more: Any) -> dict[str, Any]:
+        return {**named, "UploadId": upload, "MultipartUpload": {"Parts": [part]}, **more}
+
+    finish = s3.complete_multipart_upload
+    upload, part = begin("CRC32", "COMPOSITE")
+    assert refused(finish, **end(upload, {"PartNumber": 1, "ETag": part["ETag"]})) == (400, "InvalidRequest")
+    assert refused(finish, **end(upload, {**part, "ChecksumCRC32": "AAAAAA=="})) == (400, "InvalidPart")
+    sha = {"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA256": base64.b64encode(bytes(32)).decode()}
+    assert refused(finish, **end(upload, sha)) == (400, "BadDigest")
+    assert finish(**end(upload, part))["ChecksumCRC32"].endswith("-1")
+    attributes = s3.get_object_attributes(**named, ObjectAttributes=["Checksum"])["Checksum"]
+    assert "-" not in attributes["ChecksumCRC32"]
+    upload, part = begin("CRC32C", "FULL_OBJECT")
+    whole = {"ChecksumCRC32C": part["ChecksumCRC32C"]}
+    assert refused(finish, **end(upload, part, **whole)) == (400, "BadDigest")  # without a type: of parts
+    assert refused(finish, **end(upload, part, ChecksumType="FULL_OBJECT", ChecksumCRC32="AAAAAA=="))[1] == "BadDigest"
+    assert finish(**end(upload, part, ChecksumType="FULL_OBJECT", **whole))["ChecksumType"] == "FULL_OBJECT"
+    got = s3.get_object(**named, PartNumber=1, ChecksumMode="enabled")
+    assert (got["ChecksumCRC32C"], got["PartsCount"]) == (part["ChecksumCRC32C"], 1)
+
+
+def test_who_may_write_into_a_bucket_says_who_may_read_it(account: Account, cloud: Cloud, s3: Any, bucket: str) -> None:
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+    other = cloud.new_account().client("s3")
+    s3.put_object(Bucket=bucket, Key="mine", Body=b"")
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    other.put_object(Bucket=bucket, Key="theirs", Body=b"", ACL="public-read")
+    assert other.get_object_acl(Bucket=bucket, Key="theirs")["Grants"][1]["Permission"] == "READ"
+    assert refused(other.put_object_acl, Bucket=bucket, Key="mine", ACL="public-read") == (403, "AccessDenied")
 
 
 def test_headers_come_back(s3: Any, bucket: str) -> None:
@@ -66,6 +112,8 @@ def test_headers_come_back(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"", Expires=expires, ContentEncoding="deflate, gzip")
     got = s3.head_object(Bucket=bucket, Key="k")
     assert (got["Expires"], got["ContentEncoding"]) == (expires, "deflate, gzip")
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert s3.head_object(Bucket=bucket, Key="k", IfModifiedSince=later)["ETag"] == got["ETag"]
     word = "=?UTF-8?B?" + base64.b64encode("é".encode()).decode() + "?="
     s3.put_object(Bucket=bucket, Key="k", Body=b"", Metadata={"plain": "=?UTF-8?B?YWJj?=", "word": word})
     assert s3.head_object(Bucket=bucket, Key="k")["Metadata"] == {"plain": "abc", "word": word}

@@ -102,6 +102,10 @@ def test_browsers_are_told_what_the_rules_allow(account: Account, s3: Any, bucke
     )
     url = f"{account.endpoint}/{bucket}/k"
     asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "PUT"}
+    nowhere = httpx.options(f"{account.endpoint}/{bucket}-not/k", headers={"Origin": "https://a.example"}, timeout=60)
+    assert (nowhere.status_code, "<Method>OPTIONS</Method>" in nowhere.text) == (403, True)
+    unlisted = {"Origin": "https://a.example", "Access-Control-Request-Headers": "other"}
+    assert "access-control-allow-origin" not in httpx.get(url, headers=unlisted, timeout=60).headers
     good = httpx.options(url, headers={**asked, "Access-Control-Request-Headers": "x-one"}, timeout=60)
     assert (good.status_code, good.headers["access-control-allow-origin"]) == (200, "https://a.example")
     assert httpx.options(url, headers={**asked, "Origin": "https://other"}, timeout=60).status_code == 403
@@ -124,6 +128,12 @@ def test_locked_versions_stay(s3: Any) -> None:
     with pytest.raises(ClientError):
         s3.delete_object(Bucket=bucket, Key="k", VersionId=version, BypassGovernanceRetention=True)
     s3.put_object_legal_hold(Bucket=bucket, Key="k", LegalHold={"Status": "OFF"})
+    assert s3.head_object(Bucket=bucket, Key="k")["ObjectLockLegalHoldStatus"] == "OFF"
+    free = s3.put_object(Bucket=bucket, Key="free", Body=b"")["VersionId"]
+    with pytest.raises(ClientError) as unsaid:
+        s3.get_object_legal_hold(Bucket=bucket, Key="free")
+    assert code_of(unsaid) == "NoSuchObjectLockConfiguration"
+    s3.delete_object(Bucket=bucket, Key="free", VersionId=free)
     s3.delete_object(Bucket=bucket, Key="k", VersionId=version, BypassGovernanceRetention=True)
     assert "Versions" not in s3.list_object_versions(Bucket=bucket)
 
@@ -142,6 +152,9 @@ def test_encryption_by_kms_and_by_the_customer(s3: Any, bucket: str) -> None:
     own = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": os.urandom(32)}
     s3.put_object(Bucket=bucket, Key="own", Body=body, **own)
     assert s3.get_object(Bucket=bucket, Key="own", **own)["Body"].read() == body
+    with pytest.raises(ClientError) as no_key:
+        s3.put_object(Bucket=bucket, Key="k", Body=b"", ServerSideEncryption="aws:kms", SSEKMSKeyId=str(uuid.uuid4()))
+    assert code_of(no_key) == "KMS.NotFoundException"
     for wrong in ({}, {**own, "SSECustomerKey": os.urandom(32)}):
         with pytest.raises(ClientError):
             s3.get_object(Bucket=bucket, Key="own", **wrong)

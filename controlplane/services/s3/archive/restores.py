@@ -42,7 +42,7 @@ async def shown(ctx: Context, row: Any) -> str | None:
     return f'ongoing-request="false", expiry-date="{objects.http_date(found["expires_at"])}"'
 
 
-async def readable(ctx: Context, row: Any, message: str = "") -> Any:
+async def readable(ctx: Context, row: Any, message: str | None = None) -> Any:
     """The row to read a version's bytes from: its own, or that of the restored copy. Raises InvalidObjectState."""
     if row["storage_class"] not in ARCHIVES:
         return row

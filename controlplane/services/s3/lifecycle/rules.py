@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -98,10 +99,10 @@ def expiration(bucket: Bucket, row: Mapping[str, Any], day: float) -> str | None
     """The value of `x-amz-expiration` of a current version: the rule that comes first; None where it never expires."""
     if "lifecycle" not in bucket.settings:
         return None
-    found = sorted(_expiries(bucket, row, day))
+    found = list(_expiries(bucket, row, day))
     if not found:
         return None
-    moment, id = found[0]
+    moment, id = min(found, key=itemgetter(0))
     return f'expiry-date="{objects.http_date(moment)}", rule-id="{quote(id)}"'
 
 
@@ -133,5 +134,5 @@ def aborts(ctx: Context, bucket: Bucket, key: bytes, begun: datetime) -> dict[st
             found.append((clock.after_days(begun, days, ctx.cloud.storage_day), rule.id))
     if not found:
         return {}
-    moment, id = min(found)
+    moment, id = min(found, key=itemgetter(0))
     return {"AbortDate": moment, "AbortRuleId": id}

@@ -128,7 +128,7 @@ async def _settings(ctx: Context, request: Mapping[str, Any]) -> dict[str, Any]:
 async def head_bucket(ctx: Context, request: Request) -> dict[str, Any]:
     """Whether a bucket is there, and where. Raises NoSuchBucket."""
     bucket = the_bucket(ctx)
-    ctx.answer_headers["x-amz-bucket-region"] = bucket.region
+    ctx.answer_headers |= {"x-amz-bucket-region": bucket.region, "Content-Type": "application/xml"}
     return {"BucketArn": bucket.arn, "BucketRegion": bucket.region, "AccessPointAlias": False}
 
 

@@ -8,7 +8,7 @@ from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
 from controlplane.services.s3 import configurations as check
 from controlplane.services.s3.buckets import Bucket, on_bucket, on_bucket_for, the_bucket
-from controlplane.services.s3.errors import S3Error
+from controlplane.services.s3.errors import InvalidRequest, S3Error
 from controlplane.services.s3.lifecycle.rules import LIFECYCLE
 from controlplane.services.s3.queries import buckets as queries
 
@@ -49,7 +49,9 @@ async def _keep(ctx: Context, name: str, document: Any) -> None:
 async def put_bucket_lifecycle_configuration(ctx: Context, request: Request) -> dict[str, Any]:
     """Replace the rules by which objects move and expire. Raises MalformedXML, InvalidArgument, InvalidRequest."""
     rules = check.lifecycle((request.get("LifecycleConfiguration") or {}).get("Rules") or [])
-    size = request.get("TransitionDefaultMinimumObjectSize") or "all_storage_classes_128K"
+    size = request.get("TransitionDefaultMinimumObjectSize") or check.LEAST_SIZES[0]
+    if size not in check.LEAST_SIZES:
+        raise InvalidRequest(f"Invalid TransitionDefaultMinimumObjectSize found: {size[:100]}")
     await _keep(ctx, "lifecycle", {"Rules": check.portable(rules), "TransitionDefaultMinimumObjectSize": size})
     await ctx.wake(LIFECYCLE, str(the_bucket(ctx).id))
     return {"TransitionDefaultMinimumObjectSize": size}

@@ -37,8 +37,10 @@ from controlplane.services.s3.lifecycle import rules
 from controlplane.services.s3.operations.uploads import check_number, keep_part, master_of
 from controlplane.services.s3.receiving import LARGEST, Received, Wanted, in_thread, receive
 
+_ADDRESS = re.compile(r"https?://[^/]*")
 _RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})")
 _ARCHIVED = "Operation is not valid for the source object's storage class"
+_SOURCE = "x-amz-copy-source"
 _SOURCE_KEY = "CopySource"
 
 
@@ -48,13 +50,15 @@ def _source(request: Mapping[str, Any]) -> dict[str, Any]:
     path, _, query = text.partition("?versionId=")
     if path.startswith("arn:aws:s3:"):
         path = path.rpartition(":::")[2]
-    path = path.lstrip("/")
+    path = _ADDRESS.sub("", path).lstrip("/")
     # The slash behind the bucket's name may be encoded too.
     name, slash, key = unquote_plus(path if "/" in path else unquote_plus(path).lstrip("/")).partition("/")
-    if not name or not slash or not key:
+    if not slash:
+        raise InvalidArgument("Invalid copy source object key", ArgumentName=_SOURCE, ArgumentValue=_SOURCE)
+    if not name or not key:
         raise InvalidArgument(
             "Copy Source must mention the source bucket and key: /sourcebucket/sourcekey",
-            ArgumentName="x-amz-copy-source", ArgumentValue=text[:2048],
+            ArgumentName=_SOURCE, ArgumentValue=text[:2048],
         )  # fmt: skip
     found = {"Bucket": name, "Key": key, "ExpectedBucketOwner": request.get("ExpectedSourceBucketOwner")}
     return {**found, "VersionId": unquote_plus(query)} if query else found
@@ -179,6 +183,7 @@ def _check_changes(
         request.get("CopySourceSSECustomerAlgorithm"),
         request.get("ChecksumAlgorithm"),
         "encryption" in bucket.settings,
+        row["facts"]["sse"]["kind"] != encryption.S3,
     )
     if same and not any(changing):
         raise InvalidRequest(

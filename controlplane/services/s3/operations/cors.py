@@ -88,14 +88,14 @@ async def _preflight(ctx: Context, request: Request, kind: str) -> dict[str, Any
     origin, method = request.get("Origin"), request.get("AccessControlRequestMethod")
     if not origin:
         raise BadRequest("Insufficient information. Origin request header needed.")
-    if method not in _METHODS:
-        raise BadRequest(f"Invalid Access-Control-Request-Method: {str(method)[:50]}")
     bucket = await buckets.find(ctx, request["Bucket"])
     rules = bucket.settings.get("cors") if bucket is not None else None
     if not rules:
-        raise CORSForbidden("CORSResponse: CORS is not enabled for this bucket.", Method=method, ResourceType=kind)
-    asked = [name.strip() for name in (request.get("AccessControlRequestHeaders") or "").split(",") if name.strip()]
-    found = cors.headers(rules, origin, method, asked)
+        why = "CORS is not enabled for this bucket." if bucket is not None else "Bucket not found"
+        raise CORSForbidden(f"CORSResponse: {why}", Method=method or "OPTIONS", ResourceType="BUCKET")
+    if method not in _METHODS:
+        raise BadRequest(f"Invalid Access-Control-Request-Method: {(method or 'null')[:50]}")
+    found = cors.headers(rules, origin, method, cors.names_of(request.get("AccessControlRequestHeaders")))
     if not found:
         raise CORSForbidden(
             "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from controlplane.core.context import Context
 from controlplane.core.operation import UNAUTHENTICATED, Request, operation
-from controlplane.services.s3 import buckets, objects, posting
+from controlplane.services.s3 import buckets, checksums, objects, posting
 from controlplane.services.s3.errors import InvalidArgument, MalformedXML, NoSuchBucket
 from controlplane.services.s3.operations.objects import put
 
@@ -37,6 +38,8 @@ _MEMBERS = {
     "x-amz-checksum-sha256": "ChecksumSHA256",
 }
 _METADATA = "x-amz-meta-"
+_LATIN = frozenset({"CacheControl", "ContentDisposition", "ContentEncoding", "ContentType", "Expires"})
+"""Members that become headers, which cannot hold more."""
 _STATUSES = {"200": 200, "201": 201}
 
 
@@ -62,7 +65,10 @@ async def post_object(ctx: Context, request: Request) -> dict[str, Any]:
         least, most = posting.check_policy(fields["policy"], fields, request["Bucket"])
     asked: dict[str, Any] = {"Bucket": request["Bucket"], "Key": key}
     asked |= {member: fields[name] for name, member in _MEMBERS.items() if name in fields}
-    asked["Metadata"] = {name[len(_METADATA) :]: text for name, text in fields.items() if name.startswith(_METADATA)}
+    for member in _LATIN & asked.keys():
+        asked[member] = "".join(character if character <= "\xff" else " " for character in asked[member])
+    metadata = {name[len(_METADATA) :]: text for name, text in fields.items() if name.startswith(_METADATA)}
+    asked["Metadata"] = {name: _word(text) for name, text in metadata.items()}
     if fields.get("tagging"):
         asked["Tagging"] = _tags(fields["tagging"])
     caller = replace(ctx, principal=principal, account_id=principal.account_id, request=asked)
@@ -72,10 +78,21 @@ async def post_object(ctx: Context, request: Request) -> dict[str, Any]:
     if bucket is None:
         raise NoSuchBucket(BucketName=request["Bucket"])
     told = await put(caller, bucket, objects.key_of(asked), asked, form.file(least, most), "ObjectCreated:Post")
-    ctx.answer_headers |= {"ETag": told["ETag"], "Location": f"{ctx.endpoint}/{bucket.name}/{quote(key)}"}
+    ctx.answer_headers |= {"ETag": told["ETag"], "Location": objects.address(ctx, bucket, key)}
+    for algorithm, member in checksums.NAMES.items():
+        if member in told:
+            sum_headers = {f"x-amz-checksum-{algorithm}": told[member], "x-amz-checksum-type": told["ChecksumType"]}
+            ctx.answer_headers |= sum_headers
     if told.get("VersionId"):
         ctx.answer_headers["x-amz-version-id"] = told["VersionId"]
     return _answer(ctx, fields, bucket.name, key, told)
+
+
+def _word(text: str) -> str:
+    """A field of metadata as a header would have it, so that it is kept as it stands in the form."""
+    if text.isascii() and text.isprintable() and not text.startswith("=?"):
+        return text
+    return f"=?UTF-8?B?{b64encode(text.encode('utf-8', 'replace')).decode()}?="
 
 
 def _tags(document: str) -> str:

@@ -99,17 +99,18 @@ async def get_object_retention(ctx: Context, request: Request) -> dict[str, Any]
     """Until when a version is kept. Raises NoSuchObjectLockConfiguration."""
     _, row = await _locked(ctx)
     if row["lock_mode"] is None:
-        raise NoSuchObjectLockConfiguration(Key=request["Key"])
+        raise NoSuchObjectLockConfiguration
     return {"Retention": {"Mode": row["lock_mode"], "RetainUntilDate": row["lock_until"]}}
 
 
 @operation("PutObjectLegalHold", on=on_stored())
 async def put_object_legal_hold(ctx: Context, request: Request) -> dict[str, Any]:
     """Keep a version from removal until the hold is lifted."""
-    _, row = await _locked(ctx)
+    await the_object(ctx)
     status = (request.get("LegalHold") or {}).get("Status")
     if status not in ("ON", "OFF"):
         raise MalformedXML
+    _, row = await _locked(ctx)
     await changes.put_legal_hold(ctx.db, row, held=status == "ON")
     return {}
 
@@ -118,6 +119,6 @@ async def put_object_legal_hold(ctx: Context, request: Request) -> dict[str, Any
 async def get_object_legal_hold(ctx: Context, request: Request) -> dict[str, Any]:
     """Whether a version is held. Raises NoSuchObjectLockConfiguration."""
     _, row = await _locked(ctx)
-    if row["legal_hold"] is None:
-        raise NoSuchObjectLockConfiguration(Key=request["Key"])
+    if not row["legal_hold"] and not row["facts"].get("hold"):
+        raise NoSuchObjectLockConfiguration
     return {"LegalHold": {"Status": "ON" if row["legal_hold"] else "OFF"}}

@@ -35,6 +35,14 @@ _OVERRIDES = {
     "ResponseContentType": "ContentType",
     "ResponseExpires": "Expires",
 }
+_WIRE_NAMES = {
+    "ResponseCacheControl": "response-cache-control",
+    "ResponseContentDisposition": "response-content-disposition",
+    "ResponseContentEncoding": "response-content-encoding",
+    "ResponseContentLanguage": "response-content-language",
+    "ResponseContentType": "response-content-type",
+    "ResponseExpires": "response-expires",
+}
 
 
 @operation("PutObject", on=on_object())
@@ -110,17 +118,26 @@ async def head_object(ctx: Context, request: Request) -> dict[str, Any]:
 
 def _overridden(ctx: Context, request: Mapping[str, Any], told: dict[str, Any]) -> dict[str, Any]:
     """The answer with the headers that the request wants in it. Raises InvalidRequest where a stranger asks."""
-    if "Expires" in told:
-        # As it was written: a time, or any other text.
-        ctx.answer_headers["Expires"] = told.pop("Expires")
     for asked, header in _OVERRIDES.items():
         if request.get(asked) is None:
             continue
         if ctx.principal.kind == "anonymous":
             raise InvalidRequest("Request specific response headers cannot be used for anonymous GET requests.")
-        ctx.answer_headers.pop(header, None)
+        _check_latin(asked, request[asked])
         told[header] = request[asked]
+    objects.send_as_written(ctx, told)
     return told
+
+
+def _check_latin(member: str, value: Any) -> None:
+    try:
+        str(value).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(
+            "Header value cannot be represented using ISO-8859-1.",
+            ArgumentName=_WIRE_NAMES[member],
+            ArgumentValue=value,
+        ) from error
 
 
 async def _head(ctx: Context, bucket: Bucket, row: Any, request: Mapping[str, Any]) -> tuple[dict[str, Any], int, int]:
@@ -134,7 +151,7 @@ async def _head(ctx: Context, bucket: Bucket, row: Any, request: Mapping[str, An
     encryption.check_same_key(row["facts"]["sse"], request)
     ctx.answer_headers |= {"ETag": objects.quoted(row["etag"]), "Last-Modified": objects.http_date(row["modified_at"])}
     conditions.check_read(request, row["etag"], row["modified_at"])
-    with_sums = request.get("ChecksumMode") == "ENABLED"
+    with_sums = (request.get("ChecksumMode") or "").upper() == "ENABLED"
     told = objects.described(row, bucket, with_sums=with_sums)
     if request.get("VersionId") is None:
         told |= rules.expires(ctx, bucket, row)
@@ -168,7 +185,7 @@ async def _part(ctx: Context, row: Any, number: int, told: dict[str, Any], *, wi
         return 0, row["size"]
     part = await queries.part(ctx.db, row["upload_id"], number)
     told["PartsCount"] = row["parts"]
-    if with_sums:
+    if with_sums and (row["parts"] > 1 or row["facts"].get("sum_type") == checksums.COMPOSITE):
         for name in (*checksums.NAMES.values(), "ChecksumType"):
             told.pop(name, None)
         if row["facts"].get("sum_type") == checksums.COMPOSITE:

@@ -26,6 +26,10 @@ class NoSuchConfiguration(S3Error):
     code, status, text = "NoSuchConfiguration", 404, "The specified configuration does not exist."
 
 
+class IdMismatch(S3Error):
+    code, text = "IdMismatch", "Document ID does not match the specified configuration ID."
+
+
 class TooManyConfigurations(S3Error):
     code = "TooManyConfigurations"
     text = "You are attempting to create a new configuration but have already reached the 1,000-configuration limit."
@@ -39,7 +43,7 @@ def _all(bucket: Bucket, kind: str) -> dict[str, Any]:
 async def _put(ctx: Context, kind: str, id: str, document: Mapping[str, Any]) -> None:
     bucket = the_bucket(ctx)
     if document.get("Id") != id:
-        raise MalformedXML
+        raise IdMismatch if kind == "inventory" else MalformedXML
     if not 1 <= len(id) <= 64:
         raise InvalidArgument("The ID of a configuration has 1 to 64 characters.", ArgumentName="id")
     held = _all(bucket, kind)

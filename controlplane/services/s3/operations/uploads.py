@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
@@ -108,6 +107,7 @@ async def upload_part(ctx: Context, request: Request) -> dict[str, Any]:
         raise MissingContentLength
     body = request.get("Body")
     wanted = wanted_of(request, body, upload["object"]["algorithm"])
+    wanted.of_part = True
     wanted.also = None if upload["object"]["algorithm"] else checksums.DEFAULT
     _check_algorithm(upload, request, wanted.algorithm)
     master = await master_of(ctx, upload, request)
@@ -167,14 +167,15 @@ async def complete_multipart_upload(ctx: Context, request: Request) -> dict[str,
     if upload is None or upload["bucket_id"] != bucket.id or upload["key"] != request["Key"].encode():
         raise NoSuchUpload(UploadId=request["UploadId"])
     if upload["completed"] is not None:
-        return {**upload["completed"], "Location": _location(ctx, bucket, request)}
+        return {**upload["completed"], "Location": objects.address(ctx, bucket, request["Key"])}
     if request.get("MultipartUpload") is None:
         raise InvalidRequest("You must specify at least one part")
     if not given or len(given) > uploads.MOST_PARTS:
         raise MalformedXML
     kept = upload["object"]
     uploaded = {row["number"]: row for row in await queries.parts(ctx.db, upload["id"])}
-    parts = uploads.chosen(given, uploaded, kept["algorithm"], upload["id"])
+    uploads.check_kind(request, kept)
+    parts = uploads.chosen(given, uploaded, kept, upload["id"])
     columns = _columns(bucket, upload, parts, request)
     starts = _starts(parts)
     others = await queries.settle(ctx.db, upload["id"], [row["number"] for row in parts], starts)
@@ -185,7 +186,7 @@ async def complete_multipart_upload(ctx: Context, request: Request) -> dict[str,
         "Bucket": bucket.name,
         "Key": request["Key"],
         "ETag": objects.quoted(columns["etag"]),
-        **checksums.shown(columns["facts"]),
+        **_shown_sums(kept, columns["facts"]),
         **encryption.shown_of_whole(kept["facts"]["sse"]),
     }
     if version not in (None, versions.NULL):
@@ -193,11 +194,13 @@ async def complete_multipart_upload(ctx: Context, request: Request) -> dict[str,
     await restores.settle(ctx, columns)
     told |= rules.expires(ctx, bucket, columns)
     await queries.complete(ctx.db, upload["id"], told)
-    return {**told, "Location": _location(ctx, bucket, request)}
+    return {**told, "Location": objects.address(ctx, bucket, request["Key"])}
 
 
-def _location(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> str:
-    return f"{ctx.endpoint}/{bucket.name}/{quote(request['Key'], safe='/-_.~')}"
+def _shown_sums(kept: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
+    """What a completion tells of checksums: under a key of KMS nothing that nobody asked for, though it is kept."""
+    unasked = kept["algorithm"] is None and facts["sse"]["kind"] != encryption.S3
+    return {} if unasked else checksums.shown(facts)
 
 
 def _starts(parts: list[Any]) -> list[int]:
@@ -222,10 +225,11 @@ def _columns(bucket: Bucket, upload: Any, parts: list[Any], request: Mapping[str
     facts = kept["facts"]
     if algorithm is None:
         algorithm, kind = checksums.DEFAULT, checksums.FULL
-    plain = facts["sse"]["kind"] == encryption.S3  # what lies under another key has no checksum that nobody asked for
+    # What lies under the customer's key has no checksum that nobody asked for.
+    plain = facts["sse"]["kind"] != encryption.CUSTOMER
     if (plain and all(algorithm in (row["facts"].get("sums") or {}) for row in parts)) or kept["algorithm"] is not None:
         total = uploads.sum_of(parts, algorithm, kind)
-        _check_total(request, algorithm, kind, total)
+        uploads.check_total(request, kept, total)
         facts = {**facts, "sums": {algorithm: total}, "sum_type": kind}
     until = kept["lock_until"]
     return {
@@ -251,18 +255,6 @@ def _columns(bucket: Bucket, upload: Any, parts: list[Any], request: Mapping[str
         "content": None,
         "place": 0,
     }
-
-
-def _check_total(request: Mapping[str, Any], algorithm: str, kind: str, total: str) -> None:
-    asked = request.get("ChecksumType")
-    if asked is not None and asked != kind:
-        raise InvalidRequest(
-            f"The upload was created using the {kind} checksum mode. The complete request must use the same checksum "
-            "mode."
-        )
-    given = request.get(checksums.NAMES[algorithm])
-    if given is not None and given.partition("-")[0] != total.partition("-")[0]:
-        raise checksums.mismatch(algorithm)
 
 
 @operation("AbortMultipartUpload", on=on_object())

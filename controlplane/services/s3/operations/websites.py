@@ -9,15 +9,18 @@ from urllib.parse import quote
 
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError, EngineMissing
+from controlplane.core.ids import host_id
 from controlplane.core.operation import UNAUTHENTICATED, Request, operation
 from controlplane.services.s3 import buckets, conditions, encryption, objects, reading
 from controlplane.services.s3.archive import restores
 from controlplane.services.s3.buckets import Bucket
-from controlplane.services.s3.errors import AccessDenied, NoSuchBucket, NoSuchKey
+from controlplane.services.s3.errors import AccessDenied, MethodNotAllowed, NoSuchBucket, NoSuchKey
 from controlplane.services.s3.operations.configurations import NoSuchWebsiteConfiguration
 
 _REASONS = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
 
+_MOVED = 301
+_NO_DOCUMENT = "An Error Occurred While Attempting to Retrieve a Custom Error Document"
 _KEPT = ":/?#[]@!$&'()*+,;=%~"
 """What stays as it is in the address of a redirect."""
 
@@ -26,6 +29,8 @@ _KEPT = ":/?#[]@!$&'()*+,;=%~"
 async def get_website_page(ctx: Context, request: Request) -> dict[str, Any]:
     """A page, a redirect, or an error as a page. Only what anybody may read is shown."""
     key = request.get("Key") or ""
+    if request["Method"] not in ("GET", "HEAD"):
+        return _error(ctx, MethodNotAllowed(Method=request["Method"][:50], ResourceType="OBJECT"))
     bucket = await buckets.find(ctx, request["Bucket"])
     site = bucket.settings.get("website") if bucket is not None else None
     if bucket is None:
@@ -115,7 +120,7 @@ async def _object(ctx: Context, bucket: Bucket, key: str, request: Mapping[str, 
     facts = row["facts"]
     headers = facts.get("headers") or {}
     if target := headers.get("wr"):
-        ctx.answer_status = 301
+        ctx.answer_status = _MOVED
         ctx.answer_headers["Location"] = quote(target, safe=_KEPT)
         return {"Body": b""}
     told = objects.described(row, bucket, with_sums=False)
@@ -126,6 +131,7 @@ async def _object(ctx: Context, bucket: Bucket, key: str, request: Mapping[str, 
     except EngineMissing as error:
         raise NoSuchKey(Key=key) from error
     ctx.answer_headers["Content-Length"] = str(row["size"])
+    objects.send_as_written(ctx, told)
     kept = ("ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ETag")
     return {"Body": body, "LastModified": row["modified_at"], **{name: told[name] for name in kept if name in told}}
 
@@ -136,20 +142,28 @@ async def _error_page(ctx: Context, bucket: Bucket, site: Mapping[str, Any], err
     if document and 400 <= error.status < 500:
         try:
             told = await _object(ctx, bucket, document, {})
-            ctx.answer_status = error.status
+            if ctx.answer_status != _MOVED:  # a document that leads elsewhere does so
+                ctx.answer_status = error.status
             return told
-        except AwsError:
+        except AwsError as missing:
             ctx.answer_headers.pop("Content-Length", None)
+            return _error(ctx, error, missing)
     return _error(ctx, error)
 
 
-def _error(ctx: Context, error: AwsError) -> dict[str, Any]:
+def _error(ctx: Context, error: AwsError, of_document: AwsError | None = None) -> dict[str, Any]:
+    """An error as a page, with what was wrong with the bucket's own document for errors."""
     title = f"{error.status} {_REASONS.get(error.status, 'Error')}"
-    facts = "".join(f"<li>{name}: {escape(str(value))}</li>" for name, value in error.members.items())
+    ids = f"<li>RequestId: {ctx.request_id}</li>\n<li>HostId: {host_id(ctx.request_id)}</li>\n"
+    more = f"<h3>{_NO_DOCUMENT}</h3>\n<ul>\n{_facts(of_document)}</ul>\n" if of_document else ""
     page = (
-        f"<html>\n<head><title>{title}</title></head>\n<body>\n<h1>{title}</h1>\n<ul>\n<li>Code: {error.code}</li>\n"
-        f"<li>Message: {escape(error.message)}</li>\n{facts}<li>RequestId: {ctx.request_id}</li>\n</ul>\n<hr/>\n"
-        "</body>\n</html>\n"
+        f"<html>\n<head><title>{title}</title></head>\n<body>\n<h1>{title}</h1>\n<ul>\n{_facts(error)}{ids}</ul>\n"
+        f"{more}<hr/>\n</body>\n</html>\n"
     )
     ctx.answer_status = error.status
     return {"Body": page.encode(), "ContentType": "text/html; charset=utf-8"}
+
+
+def _facts(error: AwsError) -> str:
+    told = {"Code": error.code, "Message": error.message, **error.members}
+    return "".join(f"<li>{name}: {escape(str(value))}</li>\n" for name, value in told.items())

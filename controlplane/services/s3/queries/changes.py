@@ -37,4 +37,4 @@ async def put_retention(db: Unit, row: Any, mode: str | None, until: datetime | 
 
 async def put_legal_hold(db: Unit, row: Any, *, held: bool) -> None:
     """Set or lift a version's legal hold."""
-    await _change(db, row, "legal_hold", "$5::bool", held)
+    await _change(db, row, "(legal_hold, facts)", """($5::bool, facts || '{"hold": true}')""", held)
