@@ -99,6 +99,8 @@ class Context:
     """The caller's `X-Amzn-Trace-Id`."""
     endpoint: str = ""
     secure: bool = False
+    method: str = ""
+    """Of the HTTP request, for an operation that answers to several. Empty for calls of services."""
     request: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the HTTP request, in lower case: for what the models leave out (`origin`). Empty for calls of services."""

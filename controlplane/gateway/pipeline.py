@@ -135,6 +135,7 @@ class Pipeline:
             trace=request.headers.get("x-amzn-trace-id", ""),
             endpoint=f"{request.scheme}://{request.headers.get('host', '')}",
             secure=request.scheme == "https",
+            method=request.method,
             request=exchange.parameters,
             headers=request.headers,
         )

@@ -82,7 +82,7 @@ def _website_route(request: HttpRequest, index: Index, host: HostFacts) -> Route
         key = unescape("/".join(split(request.raw_path.decode("latin-1"))))
     except BadEscape as error:
         raise _refuse(wording.bad_uri(service, "rest-xml", str(error)), service, "rest-xml", host.region) from error
-    labels = {"Bucket": host.bucket or "", "Key": key, "Method": request.method}
+    labels = {"Bucket": host.bucket or "", "Key": key}
     name = "GetWebsitePage"
     return Route(service, "rest-xml", service.operation(name), name, host.region, labels)
 

@@ -29,8 +29,8 @@ _KEPT = ":/?#[]@!$&'()*+,;=%~"
 async def get_website_page(ctx: Context, request: Request) -> dict[str, Any]:
     """A page, a redirect, or an error as a page. Only what anybody may read is shown."""
     key = request.get("Key") or ""
-    if request["Method"] not in ("GET", "HEAD"):
-        return _error(ctx, MethodNotAllowed(Method=request["Method"][:50], ResourceType="OBJECT"))
+    if ctx.method not in ("GET", "HEAD"):
+        return _error(ctx, MethodNotAllowed(Method=ctx.method[:50], ResourceType="OBJECT"))
     bucket = await buckets.find(ctx, request["Bucket"])
     site = bucket.settings.get("website") if bucket is not None else None
     if bucket is None:
