@@ -6,6 +6,7 @@ POST {endpoint}/_celaje/fleet/v1/observed                   Observed -> Noted
 GET  {endpoint}/_celaje/fleet/v1/blobs/{sha256}             -> bytes
 GET  {endpoint}/_celaje/fleet/v1/machines/{id}/credentials  -> Credentials  of its role; 404 without
 PUT  {endpoint}/_celaje/fleet/v1/machines/{id}/console      raw bytes: the last 64 KiB of the serial console
+POST {endpoint}/_celaje/fleet/v1/queries                    Queries: what guests asked where it is logged
 """
 
 from __future__ import annotations

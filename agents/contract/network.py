@@ -104,6 +104,37 @@ class Forward(Document):
     targets: tuple[str, ...] = ()
 
 
+class FirewallRule(Document):
+    """A rule of DNS Firewall. The first whose `domains` (`name`, `*.name` for all below it, `*`) and `type` (empty:
+    any) fit a question decides. `action` is ALLOW, ALERT or BLOCK; `response` to what is blocked is NODATA, NXDOMAIN or
+    OVERRIDE (a CNAME). With `inspects`, names that CNAMEs lead to are looked at too. `domain_list` is for logs.
+    """
+
+    action: str
+    domains: tuple[str, ...]
+    type: str = ""
+    response: str = ""
+    override: str = ""
+    ttl: int = 0
+    inspects: bool = True
+    domain_list: str = ""
+
+
+class Firewall(Document):
+    """Rules in their order. Of several the one with the lowest priority comes first."""
+
+    id: str
+    priority: int
+    group: str
+    rules: tuple[FirewallRule, ...] = ()
+
+
+class QueryLog(Document):
+    """That the questions of a VPC are told to the control plane."""
+
+    id: str
+
+
 class Vpc(Document):
     """Everything that a host must know of one VPC. The host's desired state holds one a VPC that has a port on it."""
 
@@ -118,3 +149,10 @@ class Vpc(Document):
     remote_ports: tuple[RemotePort, ...] = ()
     zones: tuple[PrivateZone, ...] = ()
     forwards: tuple[Forward, ...] = ()
+    firewalls: tuple[Firewall, ...] = ()
+    query_logs: tuple[QueryLog, ...] = ()
+
+    @property
+    def guarded(self) -> bool:
+        """Whether every question must be looked at."""
+        return bool(self.firewalls or self.query_logs)

@@ -22,6 +22,8 @@ API_NAME = "celaje.internal"
 """By this name, and any below it, guests find the cloud's own API."""
 ZONES_PORT = 5353
 """On this port of the namespace's loopback the private zones answer; no guest reaches it."""
+GUARDED_PORT = 5352
+"""Here dnsmasq answers where a guard (`guard.py`) stands before it; no guest reaches it."""
 
 
 class Dhcp:
@@ -92,6 +94,8 @@ class Dhcp:
             ]
         for zone in vpc.zones:
             lines += [f"server=/{zone.name}/127.0.0.1#{ZONES_PORT}", f"rebind-domain-ok=/{zone.name}/"]
+        if vpc.guarded:
+            lines.append(f"port={GUARDED_PORT}")
         for forward in vpc.forwards:
             lines += [f"server=/{forward.name}/{target}" for target in forward.targets or ("#",)]
             lines += [f"rebind-domain-ok=/{forward.name}/"]

@@ -36,6 +36,11 @@ _SYSCTLS = (
 )
 
 
+def resolvers(document: Vpc) -> list[str]:
+    """The addresses at which guests ask for names."""
+    return [str(IPv4Network(document.cidrs[0])[2]), _TIME_AND_NAMES]
+
+
 class VpcNetwork:
     """The data plane of one VPC on this host, which other hosts reach at `address`.
 

@@ -11,11 +11,12 @@ from agents.contract.network import Port, Subnet, Vpc
 from agents.names import Names
 from agents.network import namespace
 from agents.network.dhcp import METADATA
+from agents.network.guard import Guard, Told
 from agents.network.metadata.http import Request, Response, serve
 from agents.network.metadata.service import MetadataService
 from agents.network.relay import Endpoint, relay
 from agents.network.uplink import Uplink
-from agents.network.vpc import VpcNetwork
+from agents.network.vpc import VpcNetwork, resolvers
 from agents.network.zones import ZoneServer
 
 
@@ -26,10 +27,12 @@ class PortsMissing(Exception):
 class Vpcs:
     """`endpoint` is the cloud's API; guests find it at 169.254.169.254 under the same port.
 
-    Other hosts reach this one at `address`.
+    Other hosts reach this one at `address`. `told` is given what guests ask where that is logged.
     """
 
-    def __init__(self, names: Names, uplink: Uplink, runtime: Path, address: str, endpoint: Endpoint) -> None:
+    def __init__(
+        self, names: Names, uplink: Uplink, runtime: Path, address: str, endpoint: Endpoint, told: Told
+    ) -> None:
         self._names = names
         self._uplink = uplink
         self._runtime = runtime
@@ -38,6 +41,8 @@ class Vpcs:
         self._networks: dict[str, VpcNetwork] = {}
         self._listeners: dict[str, list[asyncio.Server]] = {}
         self._zones: dict[str, ZoneServer] = {}
+        self._told = told
+        self._guards: dict[str, Guard] = {}
         self._changed = asyncio.Condition()
         self.metadata: MetadataService | None = None
 
@@ -54,8 +59,15 @@ class Vpcs:
         network = self.network(document.id)
         server = self._zones.setdefault(document.id, ZoneServer(self._uplink.gateway))
         server.load(document.zones)
-        if await network.sync(document):
+        guard = self._guards.setdefault(document.id, Guard(self._told))
+        guard.load(document)
+        if not document.guarded:
+            guard.close()  # dnsmasq is about to take its place
+        fresh = await network.sync(document)
+        if fresh:
             await self._listen(network)
+        if document.guarded and (fresh or not guard.listening):
+            await guard.listen(network.namespace, resolvers(document))
         async with self._changed:
             self._changed.notify_all()
 
@@ -66,6 +78,8 @@ class Vpcs:
         await network.remove()
         del self._networks[vpc]
         self._zones.pop(vpc, None)
+        if vpc in self._guards:
+            self._guards.pop(vpc).close()
 
     async def remove_stray(self) -> None:
         """Remove VPCs that this agent knows nothing of and that no running machine is plugged into."""

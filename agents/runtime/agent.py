@@ -32,6 +32,7 @@ from agents.runtime.keeper import Keeper
 from agents.runtime.ledger import Key
 from agents.runtime.machine import MachineKeeper, Tools
 from agents.runtime.member import Member, Options
+from agents.runtime.questions import Questions
 from agents.volumes.blobs import Blobs
 from agents.volumes.disks import Disks
 
@@ -63,6 +64,7 @@ class Agent(Member):
         self._build(runtime, joined)
         tasks.create_task(self._connection.run())
         tasks.create_task(self._consoles.run())
+        tasks.create_task(self._questions.run())
         tasks.create_task(self._survey())
 
     def _build(self, runtime: Path, joined: Joined) -> None:
@@ -72,7 +74,8 @@ class Agent(Member):
         self._blobs = Blobs(self._home / "blobs", self._client.blob)
         self._disks = Disks(self._home / "machines", self._blobs)
         endpoint = Endpoint(*_host_and_port(self._options.endpoint), joined.host, bytes.fromhex(joined.relay_key))
-        self._vpcs = Vpcs(self._names, self._uplink, runtime, self._address(), endpoint)
+        self._questions = Questions(self._client)
+        self._vpcs = Vpcs(self._names, self._uplink, runtime, self._address(), endpoint, self._questions.add)
         credentials = CredentialCache(self._client.credentials)
         tokens = Tokens(self._home / "metadata.key")
         self._vpcs.metadata = MetadataService(tokens, credentials, self._who, self._asked)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 
 from agents.contract.exchange import PREFIX, Credentials, Desired, Join, Joined, Noted, Observed
+from agents.contract.queries import Queries
 
 
 class Unauthorized(Exception):
@@ -60,6 +61,11 @@ class Client:
     async def console(self, machine: str, content: bytes) -> None:
         """Store the end of a machine's serial console."""
         _checked(await self._http.put(f"/machines/{machine}/console", content=content))
+
+    async def queries(self, queries: Queries) -> None:
+        """Tell what guests asked."""
+        headers = {"content-type": "application/json"}
+        _checked(await self._http.post("/queries", content=queries.model_dump_json(), headers=headers))
 
 
 def _checked(response: httpx.Response) -> httpx.Response:

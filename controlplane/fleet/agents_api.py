@@ -12,10 +12,11 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, R
 from fastapi.responses import StreamingResponse
 
 from agents.contract.exchange import PREFIX, Credentials, Desired, Join, Joined, Noted, Observed
+from agents.contract.queries import Queries
 from controlplane.core.context import Unit
 from controlplane.core.errors import EngineMissing
 from controlplane.engines.blobs.contract import Blobs
-from controlplane.fleet import consoles, desired, hosts, observed
+from controlplane.fleet import consoles, desired, hosts, observed, queries
 from controlplane.fleet.waiting import Waiting
 from controlplane.state.database import Database
 
@@ -131,6 +132,12 @@ def router(api: FleetApi) -> APIRouter:
             if not await desired.wants_machine(db, host, machine):
                 raise HTTPException(404, "no such machine")
             await consoles.keep(db, machine, output)
+        return Response(status_code=204)
+
+    @routes.post("/queries", status_code=204)
+    async def post_queries(told: Queries, host: CallingHost) -> Response:
+        async with api.database.unit() as db:
+            await queries.note(db, host, told)
         return Response(status_code=204)
 
     return routes

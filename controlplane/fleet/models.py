@@ -81,6 +81,18 @@ class Resolving(Base):
     document: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
+class DnsQuery(Base):
+    """A question that a guest asked (`agents.contract.queries`), until those who log it have taken it."""
+
+    __tablename__ = "fleet_dns_queries"
+    __table_args__ = (Index(None, "vpc_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    vpc_id: Mapped[str] = mapped_column(Text)
+    noted_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now(), index=True)
+    document: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
 class ObservedMachine(Base):
     """The last report about a machine."""
 

@@ -1,12 +1,22 @@
-"""What the resolvers of VPCs know beside the names of machines: private zones, and who is asked for other names."""
+"""What the resolvers of VPCs know beside the names of machines: private zones, who is asked for other names, what is
+blocked, and whether questions are logged."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from agents.contract.network import Forward, PrivateZone
+from agents.contract.network import Firewall, Forward, PrivateZone, QueryLog
 from controlplane.core.context import Unit
 
+Entry = PrivateZone | Forward | Firewall | QueryLog
+
+_KINDS: dict[str, tuple[str, type[Entry]]] = {
+    "zone": ("zones", PrivateZone),
+    "forward": ("forwards", Forward),
+    "firewall": ("firewalls", Firewall),
+    "log": ("query_logs", QueryLog),
+}
 _PUT = """
 INSERT INTO fleet_resolving (vpc_id, id, kind, document) VALUES ($1, $2, $3, $4)
 ON CONFLICT (vpc_id, id) DO UPDATE SET document = excluded.document
@@ -23,9 +33,9 @@ SELECT EXISTS (
 """
 
 
-async def put(db: Unit, vpc: str, entry: PrivateZone | Forward) -> None:
-    """Have a VPC know a zone or a forward, once the VPC is published."""
-    kind = "zone" if isinstance(entry, PrivateZone) else "forward"
+async def put(db: Unit, vpc: str, entry: Entry) -> None:
+    """Have a VPC know something, once the VPC is published."""
+    kind = next(kind for kind, (_, of) in _KINDS.items() if isinstance(entry, of))
     await db.execute(_PUT, vpc, entry.id, kind, entry.model_dump(mode="json"))
 
 
@@ -38,11 +48,13 @@ async def forget(db: Unit, vpc: str) -> None:
     await db.execute(_FORGET, vpc)
 
 
-async def of(db: Unit, vpc: str) -> tuple[tuple[PrivateZone, ...], tuple[Forward, ...]]:
-    """All that a VPC knows."""
+async def of(db: Unit, vpc: str) -> dict[str, tuple[Any, ...]]:
+    """All that a VPC knows, by the members of its document."""
     rows = await db.fetch(_OF, vpc)
-    zones = tuple(PrivateZone.model_validate(row["document"]) for row in rows if row["kind"] == "zone")
-    return zones, tuple(Forward.model_validate(row["document"]) for row in rows if row["kind"] == "forward")
+    return {
+        member: tuple(kept.model_validate(row["document"]) for row in rows if row["kind"] == kind)
+        for kind, (member, kept) in _KINDS.items()
+    }
 
 
 async def pending(db: Unit, vpcs: Iterable[str]) -> bool:

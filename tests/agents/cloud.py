@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from agents.contract.exchange import PREFIX, Change, Credentials, Desired, Join, Joined, Noted, Observed, Wanted
 from agents.contract.machine import MachineReport
+from agents.contract.queries import Queries, Query
 from controlplane.gateway.connection import BoundedConnection
 
 RELAY_KEY = bytes(32)
@@ -44,6 +45,7 @@ class Cloud:
         self.history: list[tuple[float, MachineReport]] = []
         self.applied: dict[str, int] = {}
         self.consoles: dict[str, bytes] = {}
+        self.queries: list[Query] = []
         self.orphans: set[str] = set()
         self.joins: list[Join] = []
         self.facts: dict[str, str] = {}
@@ -156,6 +158,7 @@ class Cloud:
             Route(f"{PREFIX}/blobs/{{digest}}", self._blob),
             Route(f"{PREFIX}/machines/{{id}}/credentials", self._role_credentials),
             Route(f"{PREFIX}/machines/{{id}}/console", self._console, methods=["PUT"]),
+            Route(f"{PREFIX}/queries", self._queries, methods=["POST"]),
         ]
         return Starlette(routes=routes)
 
@@ -223,6 +226,10 @@ class Cloud:
         if not self._known(request) or credentials is None:
             return Response(status_code=404)
         return Response(credentials.model_dump_json(), media_type="application/json")
+
+    async def _queries(self, request: Request) -> Response:
+        self.queries += Queries.model_validate_json(await request.body()).queries
+        return Response(status_code=204)
 
     async def _console(self, request: Request) -> Response:
         self.consoles[request.path_params["id"]] = await request.body()

@@ -55,10 +55,8 @@ async def publish(db: Unit, vpc: str) -> None:
 
 async def _shared_parts(db: Unit, vpc: Any, ports: Sequence[Any]) -> dict[str, Any]:
     subnets = await db.fetch(_SUBNETS, vpc["id"])
-    zones, forwards = await resolving.of(db, vpc["id"])
     return {
-        "zones": zones,
-        "forwards": forwards,
+        **await resolving.of(db, vpc["id"]),
         "subnets": tuple(_subnet(row) for row in subnets),
         "route_tables": await _route_tables(db, vpc, subnets, {port["id"] for port in ports if port["instance_id"]}),
         "groups": await _groups(db, vpc["id"], ports),

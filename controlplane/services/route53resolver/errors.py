@@ -36,3 +36,11 @@ class InvalidNextTokenException(_Error):
 
 class LimitExceededException(_Error):
     code = "LimitExceededException"
+
+
+class ConflictException(_Error):
+    code = "ConflictException"
+
+
+class ValidationException(_Error):
+    code = "ValidationException"

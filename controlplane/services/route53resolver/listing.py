@@ -44,14 +44,25 @@ def page(request: Any, rows: Sequence[Any], shown: Callable[[Any], dict[str, Any
 
     Raises InvalidNextTokenException.
     """
-    limit, token = min(request.get("MaxResults") or _MOST, _MOST), request.get("NextToken")
+    found = [item for item in map(shown, rows) if fits(item, request.get("Filters") or ())]
+    return {**listed(request, found, member), "MaxResults": _limit(request)}
+
+
+def listed(request: Any, items: Sequence[dict[str, Any]], member: str, key: str = "Id") -> dict[str, Any]:
+    """So many of what is there, ordered by `key`, as the request wants, from its token on. Raises
+    InvalidNextTokenException."""
+    limit, token = _limit(request), request.get("NextToken")
     try:
-        after = str(decode_token(token)) if token else ""
-    except ValueError as error:
+        after = decode_token(token) if token else None
+        found = [item for item in items if after is None or item[key] > after]
+    except (ValueError, TypeError) as error:
         raise InvalidNextTokenException("[RSLVR-00405] The specified NextToken is invalid.") from error
-    found = [item for item in map(shown, rows) if item["Id"] > after and _fits(item, request.get("Filters") or ())]
-    more = {"NextToken": encode_token(found[limit - 1]["Id"])} if len(found) > limit else {}
-    return {member: found[:limit], "MaxResults": limit, **more}
+    more = {"NextToken": encode_token(found[limit - 1][key])} if len(found) > limit else {}
+    return {member: found[:limit], **more}
+
+
+def _limit(request: Any) -> int:
+    return min(request.get("MaxResults") or _MOST, _MOST)
 
 
 _FILTERS = {"CREATOR_REQUEST_ID": "CreatorRequestId", "VPC_ID": "VPCId", "HOST_VPC_ID": "HostVPCId", "TYPE": "RuleType"}
@@ -59,7 +70,7 @@ _FILTERS |= {"DOMAIN_NAME": "DomainName", "NAME": "Name", "STATUS": "Status", "D
 _FILTERS |= {"RESOLVER_ENDPOINT_ID": "ResolverEndpointId", "RESOLVER_RULE_ID": "ResolverRuleId"}
 
 
-def _fits(item: dict[str, Any], filters: Sequence[Any]) -> bool:
+def fits(item: dict[str, Any], filters: Sequence[Any]) -> bool:
     """Filters have two spellings: `CreatorRequestId` and `CREATOR_REQUEST_ID`."""
     return all(
         str(item.get(_FILTERS.get(each.get("Name", ""), each.get("Name", "")), "")) in (each.get("Values") or ())

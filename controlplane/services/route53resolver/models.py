@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime, ForeignKey, Text, UniqueConstraint, func
+from sqlalchemy import BigInteger, Boolean, DateTime, ForeignKey, Integer, Text, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -69,3 +69,107 @@ class Association(Base):
     vpc_id: Mapped[str] = mapped_column(Text, index=True)
     name: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = _now()
+
+
+class QueryLogConfig(Base):
+    """Where the questions of VPCs are written."""
+
+    __tablename__ = "route53resolver_query_logs"
+    __table_args__ = (UniqueConstraint("account_id", "region", "request_id"),)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text)
+    region: Mapped[str] = mapped_column(Text)
+    request_id: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    destination: Mapped[str] = mapped_column(Text)
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    created_at: Mapped[datetime] = _now()
+
+
+class QueryLogAssociation(Base):
+    """A VPC whose questions are written. Those up to `position` were; `error` says why the last ones could not be."""
+
+    __tablename__ = "route53resolver_query_log_vpcs"
+    __table_args__ = (UniqueConstraint("config_id", "vpc_id"),)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text, index=True)
+    region: Mapped[str] = mapped_column(Text)
+    config_id: Mapped[str] = mapped_column(ForeignKey("route53resolver_query_logs.id", ondelete="CASCADE"))
+    vpc_id: Mapped[str] = mapped_column(Text)
+    position: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    error: Mapped[str] = mapped_column(Text, server_default="NONE")
+    message: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = _now()
+
+
+class DomainList(Base):
+    """Names for rules of DNS Firewall, each with its last dot, sorted."""
+
+    __tablename__ = "route53resolver_domain_lists"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text, index=True)
+    region: Mapped[str] = mapped_column(Text)
+    request_id: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    domains: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    created_at: Mapped[datetime] = _now()
+    modified_at: Mapped[datetime] = _now()
+
+
+class RuleGroup(Base):
+    """Rules of DNS Firewall that are associated with VPCs together."""
+
+    __tablename__ = "route53resolver_rule_groups"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text, index=True)
+    region: Mapped[str] = mapped_column(Text)
+    request_id: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    created_at: Mapped[datetime] = _now()
+    modified_at: Mapped[datetime] = _now()
+
+
+class FirewallRule(Base):
+    """What is done with questions for the names of a list; `settings` holds the rest in the API's shape."""
+
+    __tablename__ = "route53resolver_firewall_rules"
+    __table_args__ = (UniqueConstraint("group_id", "priority"),)
+
+    group_id: Mapped[str] = mapped_column(
+        ForeignKey("route53resolver_rule_groups.id", ondelete="CASCADE"), primary_key=True
+    )
+    list_id: Mapped[str] = mapped_column(ForeignKey("route53resolver_domain_lists.id"), primary_key=True, index=True)
+    qtype: Mapped[str] = mapped_column(Text, primary_key=True, server_default="")
+    request_id: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    priority: Mapped[int] = mapped_column(Integer)
+    action: Mapped[str] = mapped_column(Text)
+    settings: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = _now()
+    modified_at: Mapped[datetime] = _now()
+
+
+class GroupAssociation(Base):
+    """A VPC in which a group's rules hold. A `protected` one is not taken away."""
+
+    __tablename__ = "route53resolver_group_vpcs"
+    __table_args__ = (UniqueConstraint("group_id", "vpc_id"), UniqueConstraint("vpc_id", "priority"))
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text, index=True)
+    region: Mapped[str] = mapped_column(Text)
+    group_id: Mapped[str] = mapped_column(ForeignKey("route53resolver_rule_groups.id"))
+    vpc_id: Mapped[str] = mapped_column(Text)
+    request_id: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    priority: Mapped[int] = mapped_column(Integer)
+    protected: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    created_at: Mapped[datetime] = _now()
+    modified_at: Mapped[datetime] = _now()

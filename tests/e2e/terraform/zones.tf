@@ -5,13 +5,17 @@ terraform {
 }
 variable "endpoint" {}
 variable "name" {}
+variable "owner" {}
 provider "aws" {
   region                  = "us-east-1"
   skip_metadata_api_check = true
   skip_region_validation  = true
   endpoints {
-    route53 = var.endpoint
-    sts     = var.endpoint
+    ec2             = var.endpoint
+    kms             = var.endpoint
+    route53         = var.endpoint
+    route53resolver = var.endpoint
+    sts             = var.endpoint
   }
 }
 resource "aws_route53_delegation_set" "shared" {
@@ -63,4 +67,156 @@ resource "aws_route53_record" "apex" {
     evaluate_target_health = true
   }
   depends_on = [aws_route53_record.web]
+}
+resource "aws_route53_record" "near" {
+  for_each       = { "us-east-1" = "192.0.2.3", "eu-west-1" = "192.0.2.4" }
+  zone_id        = aws_route53_zone.it.zone_id
+  name           = "near"
+  type           = "A"
+  ttl            = 60
+  records        = [each.value]
+  set_identifier = each.key
+  latency_routing_policy {
+    region = each.key
+  }
+}
+resource "aws_route53_record" "country" {
+  for_each       = { "*" = "192.0.2.5", "MX" = "192.0.2.6" }
+  zone_id        = aws_route53_zone.it.zone_id
+  name           = "country"
+  type           = "A"
+  ttl            = 60
+  records        = [each.value]
+  set_identifier = "in ${each.key}"
+  geolocation_routing_policy {
+    country = each.key
+  }
+}
+resource "aws_route53_record" "backup" {
+  for_each        = { PRIMARY = "192.0.2.7", SECONDARY = "192.0.2.8" }
+  zone_id         = aws_route53_zone.it.zone_id
+  name            = "backup"
+  type            = "A"
+  ttl             = 60
+  records         = [each.value]
+  set_identifier  = each.key
+  health_check_id = each.key == "PRIMARY" ? aws_route53_health_check.web.id : null
+  failover_routing_policy {
+    type = each.key
+  }
+}
+resource "aws_route53_record" "many" {
+  for_each                         = toset(["192.0.2.9", "192.0.2.10"])
+  zone_id                          = aws_route53_zone.it.zone_id
+  name                             = "many"
+  type                             = "A"
+  ttl                              = 60
+  records                          = [each.value]
+  set_identifier                   = each.value
+  multivalue_answer_routing_policy = true
+}
+resource "aws_route53_health_check" "all" {
+  type                   = "CALCULATED"
+  child_health_threshold = 1
+  child_healthchecks     = [aws_route53_health_check.web.id]
+}
+resource "aws_vpc" "it" {
+  cidr_block = "10.9.0.0/16"
+}
+resource "aws_route53_zone" "private" {
+  name = "corp.${var.name}"
+  vpc {
+    vpc_id = aws_vpc.it.id
+  }
+}
+resource "aws_route53_record" "inside" {
+  zone_id = aws_route53_zone.private.zone_id
+  name    = "db"
+  type    = "CNAME"
+  ttl     = 60
+  records = ["host.corp.${var.name}"]
+}
+resource "aws_kms_key" "signing" {
+  customer_master_key_spec = "ECC_NIST_P256"
+  key_usage                = "SIGN_VERIFY"
+  deletion_window_in_days  = 7
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Effect = "Allow", Principal = { AWS = "arn:aws:iam::${var.owner}:root" }, Action = "kms:*", Resource = "*" },
+      {
+        Effect    = "Allow"
+        Principal = { Service = "dnssec-route53.amazonaws.com" }
+        Action    = ["kms:DescribeKey", "kms:GetPublicKey", "kms:Sign"]
+        Resource  = "*"
+      },
+    ]
+  })
+}
+resource "aws_route53_key_signing_key" "it" {
+  hosted_zone_id             = aws_route53_zone.it.id
+  key_management_service_arn = aws_kms_key.signing.arn
+  name                       = "terraform"
+}
+resource "aws_route53_hosted_zone_dnssec" "it" {
+  hosted_zone_id = aws_route53_key_signing_key.it.hosted_zone_id
+}
+resource "aws_route53_traffic_policy" "it" {
+  name = var.name
+  document = jsonencode({
+    AWSPolicyFormatVersion = "2015-10-01"
+    RecordType             = "A"
+    StartRule              = "both"
+    Endpoints = {
+      one = { Type = "value", Value = "192.0.2.21" }
+      two = { Type = "value", Value = "192.0.2.22" }
+    }
+    Rules = {
+      both = {
+        RuleType = "weighted"
+        Items    = [{ EndpointReference = "one", Weight = "1" }, { EndpointReference = "two", Weight = "1" }]
+      }
+    }
+  })
+}
+resource "aws_route53_traffic_policy_instance" "it" {
+  name                   = "policy.${var.name}"
+  traffic_policy_id      = aws_route53_traffic_policy.it.id
+  traffic_policy_version = aws_route53_traffic_policy.it.version
+  hosted_zone_id         = aws_route53_zone.it.zone_id
+  ttl                    = 60
+}
+resource "aws_subnet" "it" {
+  count      = 2
+  vpc_id     = aws_vpc.it.id
+  cidr_block = "10.9.${count.index}.0/24"
+}
+resource "aws_security_group" "it" {
+  vpc_id = aws_vpc.it.id
+  name   = "resolver"
+}
+resource "aws_route53_resolver_endpoint" "out" {
+  name               = "out"
+  direction          = "OUTBOUND"
+  security_group_ids = [aws_security_group.it.id]
+  dynamic "ip_address" {
+    for_each = aws_subnet.it
+    content {
+      subnet_id = ip_address.value.id
+    }
+  }
+}
+resource "aws_route53_resolver_rule" "office" {
+  name                 = "office"
+  domain_name          = "office.${var.name}"
+  rule_type            = "FORWARD"
+  resolver_endpoint_id = aws_route53_resolver_endpoint.out.id
+  target_ip {
+    ip = "192.0.2.53"
+  }
+  tags = { course = "clouds" }
+}
+resource "aws_route53_resolver_rule_association" "office" {
+  resolver_rule_id = aws_route53_resolver_rule.office.id
+  vpc_id           = aws_vpc.it.id
 }

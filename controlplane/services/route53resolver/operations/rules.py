@@ -8,6 +8,7 @@ from typing import Any
 
 from agents.contract.network import Forward
 from controlplane.core.context import Context
+from controlplane.core.errors import NotImplementedByCelaje
 from controlplane.core.operation import ANY, operation
 from controlplane.fleet import resolving
 from controlplane.services.route53resolver.errors import (
@@ -87,7 +88,10 @@ def _targets(given: Any) -> list[dict[str, Any]]:
             raise InvalidParameterException(f"[RSLVR-00706] {address} cannot be a target.")
         if address.is_reserved or str(address) == "255.255.255.255":
             raise InvalidParameterException(f"[RSLVR-00706] {address} cannot be a target.")
-        kept.append({"Ip": str(address), "Port": item.get("Port") or 53})
+        protocol = item.get("Protocol")
+        if protocol not in (None, "Do53"):
+            raise NotImplementedByCelaje(f"Targets with the protocol {protocol} are not built by this cloud.")
+        kept.append({"Ip": str(address), "Port": item.get("Port") or 53} | ({"Protocol": protocol} if protocol else {}))
     return kept
 
 

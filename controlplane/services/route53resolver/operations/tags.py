@@ -1,4 +1,4 @@
-"""Tags of endpoints and rules."""
+"""Tags of whatever has any."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from controlplane.core.operation import Resource, operation
 from controlplane.services.route53resolver.errors import InvalidParameterException, ResourceNotFoundException
 from controlplane.services.route53resolver.listing import tags
 
-_TABLES = {"resolver-endpoint": "route53resolver_endpoints", "resolver-rule": "route53resolver_rules"}
+_TABLES = {
+    "resolver-endpoint": "route53resolver_endpoints",
+    "resolver-rule": "route53resolver_rules",
+    "resolver-query-log-config": "route53resolver_query_logs",
+    "firewall-domain-list": "route53resolver_domain_lists",
+    "firewall-rule-group": "route53resolver_rule_groups",
+    "firewall-rule-group-association": "route53resolver_group_vpcs",
+}
 
 
 def _on(ctx: Context, request: Any) -> Resource:

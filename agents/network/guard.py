@@ -1,0 +1,263 @@
+"""What stands between the guests of a VPC and its dnsmasq where questions are looked at: DNS Firewall, and the log.
+
+Only such VPCs have it. Their dnsmasq then answers on a port of its own that guests do not reach, so that while the
+agent is away they get no answers rather than unchecked ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import struct
+import time
+from collections.abc import Callable
+from typing import cast
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.opcode
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+from agents.contract.network import Vpc
+from agents.contract.queries import Query
+from agents.network.dhcp import GUARDED_PORT
+from agents.network.namespace import Namespace
+from agents.network.rules import BLOCK, Decision, Rules
+
+_SECONDS, _IDLE = 10.0, 10.0
+_CONNECTIONS, _MOST_WAITING = 64, 2000
+
+Told = Callable[[Query], None]
+
+
+class Guard:
+    """The questions of one VPC. `told` is given what was asked, where the VPC's questions are logged."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._rules = Rules(())
+        self._document: Vpc | None = None
+        self._namespace: Namespace | None = None
+        self._transports: list[asyncio.DatagramTransport] = []
+        self._servers: list[asyncio.Server] = []
+        self._upstream: _Upstream | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._open = 0
+
+    @property
+    def listening(self) -> bool:
+        """Whether guests reach it."""
+        return bool(self._servers)
+
+    def load(self, document: Vpc) -> None:
+        """Go by this document from now on."""
+        if self._document is None or document.firewalls != self._document.firewalls:
+            self._rules = Rules(document.firewalls)
+        self._document = document
+
+    async def listen(self, namespace: Namespace, addresses: list[str]) -> None:
+        """Open the sockets inside the namespace."""
+        self.close()
+
+        def open_sockets() -> tuple[list[socket.socket], list[socket.socket], socket.socket]:
+            datagrams = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) for _ in addresses]
+            for each, address in zip(datagrams, addresses, strict=True):
+                each.bind((address, 53))
+            streams = [socket.create_server((address, 53), backlog=64) for address in addresses]
+            upstream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            upstream.connect(("127.0.0.1", GUARDED_PORT))
+            return datagrams, streams, upstream
+
+        datagrams, streams, upstream = await namespace.within(open_sockets)
+        loop = asyncio.get_running_loop()
+        outward, self._upstream = await loop.create_datagram_endpoint(_Upstream, sock=upstream)
+        self._namespace = namespace
+        self._transports.append(outward)
+        for each in datagrams:
+            transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=each)
+            self._transports.append(transport)
+        self._servers = [await asyncio.start_server(self._converse, sock=each) for each in streams]
+
+    def close(self) -> None:
+        """Listen no longer."""
+        for transport in self._transports:
+            transport.close()
+        for server in self._servers:
+            server.close()
+        self._transports, self._servers = [], []
+
+    def received(self, data: bytes, sender: tuple[str, int], transport: asyncio.DatagramTransport) -> None:
+        """A question by datagram."""
+        if len(self._running) >= _MOST_WAITING:
+            return
+
+        async def reply() -> None:
+            answer = await self._answer(data, sender, "UDP")
+            if answer is not None and not transport.is_closing():
+                transport.sendto(answer, sender)
+
+        task = asyncio.ensure_future(reply())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
+        try:
+            with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+                while self._open <= _CONNECTIONS:
+                    async with asyncio.timeout(_IDLE):
+                        (length,) = struct.unpack("!H", await reader.readexactly(2))
+                        data = await reader.readexactly(length)
+                    answer = await self._answer(data, writer.get_extra_info("peername"), "TCP")
+                    if answer is None:
+                        return
+                    writer.write(struct.pack("!H", len(answer)) + answer)
+                    await writer.drain()
+        finally:
+            self._open -= 1
+            writer.close()
+
+    async def _answer(self, data: bytes, sender: tuple[str, int], transport: str) -> bytes | None:
+        """What goes back to a guest; None when nothing does."""
+        try:
+            query = dns.message.from_wire(data)
+        except (dns.exception.DNSException, ValueError):
+            return None
+        if query.flags & dns.flags.QR or len(query.question) != 1 or query.opcode() != dns.opcode.QUERY:
+            return None
+        question = query.question[0]
+        type = dns.rdatatype.to_text(question.rdtype)
+        decision = self._rules.decide(question.name, type)
+        if decision is not None and decision.rule.action == BLOCK:
+            reply = await self._blocked(query, decision)
+            self._tell(reply, question, sender, transport, decision)
+            return reply.to_wire()
+        answer = await self._ask(data, transport)
+        if answer is None:
+            return None
+        try:
+            reply = dns.message.from_wire(answer, ignore_trailing=True)
+        except (dns.exception.DNSException, ValueError):
+            return answer
+        decision = self._rules.redirected(decision, reply.answer, type)
+        if decision is not None and decision.rule.action == BLOCK:
+            reply = await self._blocked(query, decision)
+            answer = reply.to_wire()
+        self._tell(reply, question, sender, transport, decision)
+        return answer
+
+    async def _blocked(self, query: dns.message.Message, decision: Decision) -> dns.message.Message:
+        """Nothing, no such name, or another name with what it answers."""
+        reply, rule, question = (
+            dns.message.make_response(query, recursion_available=True),
+            decision.rule,
+            query.question[0],
+        )
+        if rule.response == "NXDOMAIN":
+            reply.set_rcode(dns.rcode.NXDOMAIN)
+        elif rule.response == "OVERRIDE":
+            reply.answer.append(dns.rrset.from_text(question.name, rule.ttl, "IN", "CNAME", f"{rule.override}."))
+            other = dns.message.make_query(f"{rule.override}.", question.rdtype)
+            found = await self._ask(other.to_wire(), "TCP") if question.rdtype != dns.rdatatype.CNAME else None
+            with contextlib.suppress(dns.exception.DNSException, ValueError):
+                reply.answer += dns.message.from_wire(found).answer if found is not None else []
+        return reply
+
+    async def _ask(self, data: bytes, transport: str) -> bytes | None:
+        """What dnsmasq answers."""
+        assert self._namespace is not None and self._upstream is not None
+        try:
+            async with asyncio.timeout(_SECONDS):
+                if transport == "UDP":
+                    return await self._upstream.ask(data)
+                opened = await self._namespace.within(lambda: socket.create_connection(("127.0.0.1", GUARDED_PORT), 2))
+                opened.setblocking(False)
+                reader, writer = await asyncio.open_connection(sock=opened)
+                try:
+                    writer.write(struct.pack("!H", len(data)) + data)
+                    (length,) = struct.unpack("!H", await reader.readexactly(2))
+                    return await reader.readexactly(length)
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            return None
+
+    def _tell(
+        self,
+        reply: dns.message.Message,
+        question: dns.rrset.RRset,
+        sender: tuple[str, int],
+        transport: str,
+        decision: Decision | None,
+    ) -> None:
+        document = self._document
+        if document is None or not document.query_logs:
+            return
+        answers = [(item.to_text(), dns.rdatatype.to_text(each.rdtype)) for each in reply.answer for item in each]
+        self._told(
+            Query(
+                vpc=document.id,
+                at=time.time(),
+                name=question.name.to_text(),
+                type=dns.rdatatype.to_text(question.rdtype),
+                rcode=dns.rcode.to_text(reply.rcode()),
+                answers=tuple(answers),
+                address=sender[0],
+                port=sender[1],
+                transport=transport,
+                instance=next((port.instance for port in document.ports if port.address == sender[0]), None),
+                action=decision.rule.action if decision else "",
+                group=decision.group if decision else "",
+                domain_list=decision.rule.domain_list if decision else "",
+            )
+        )
+
+
+class _Upstream(asyncio.DatagramProtocol):
+    """One socket to dnsmasq; questions get numbers of its own, so that answers find theirs."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    async def ask(self, data: bytes) -> bytes:
+        assert self._transport is not None
+        number = secrets.randbelow(1 << 16)
+        while number in self._waiting:
+            number = secrets.randbelow(1 << 16)
+        answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answered
+        try:
+            self._transport.sendto(struct.pack("!H", number) + data[2:])
+            return data[:2] + (await answered)[2:]
+        finally:
+            del self._waiting[number]
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if len(data) > 2 and (waiting := self._waiting.get(struct.unpack("!H", data[:2])[0])) and not waiting.done():
+            waiting.set_result(data)
+
+    def error_received(self, exc: Exception) -> None:
+        """Dnsmasq is being restarted: guests ask again."""
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        assert self._transport is not None
+        self._guard.received(data, addr, self._transport)

@@ -1,0 +1,117 @@
+"""DNS Firewall and the telling of questions: a real VPC with its dnsmasq, no machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import pytest
+
+from agents.contract.network import Firewall, FirewallRule, QueryLog, SecurityGroup, Vpc
+from agents.network.namespace import Namespace
+from agents.network.rules import Rules
+from tests.agents import documents
+from tests.agents.lab import Host, eventually
+from tests.agents.test_private_zones import values, zone
+
+ID, RESOLVER = "vpc-0ccccccccccccccc3", "10.0.0.2"
+CORP = zone(
+    "corp.internal",
+    ("db.corp.internal", "A", ("10.0.0.9",)),
+    ("bad.corp.internal", "A", ("10.0.0.8",)),
+    ("x.empty.corp.internal", "A", ("10.0.0.7",)),
+    ("way.corp.internal", "CNAME", ("bad.corp.internal.",)),
+    ("safe.corp.internal", "A", ("10.0.0.6",)),
+)
+
+
+def rule(action: str, *domains: str, **more: object) -> FirewallRule:
+    return FirewallRule.model_validate({"action": action, "domains": domains, **more})
+
+
+def decided(rules: Rules, name: str, type: str = "A", *, redirected: bool = False) -> str:
+    found = rules.decide(dns.name.from_text(name), type, redirected=redirected)
+    return found.rule.action if found else ""
+
+
+def test_the_first_rule_that_fits_decides() -> None:
+    late = Firewall(id="a", priority=300, group="g2", rules=(rule("BLOCK", "*", response="NODATA"),))
+    early = Firewall(
+        id="b",
+        priority=200,
+        group="g1",
+        rules=(
+            rule("ALLOW", "www.example", inspects=False),
+            rule("ALERT", "*.example", type="TXT"),
+            rule("BLOCK", "*.bad.example", "bad.example", response="NXDOMAIN"),
+            rule("ALLOW", "*.example"),
+        ),
+    )
+    rules = Rules((late, early))
+    assert decided(rules, "WWW.example") == "ALLOW"
+    assert decided(rules, "www.example", redirected=True) == "ALLOW", "of the last rule: the first does not look"
+    assert (decided(rules, "x.example", "TXT"), decided(rules, "x.example")) == ("ALERT", "ALLOW")
+    assert (decided(rules, "bad.example"), decided(rules, "a.b.bad.example")) == ("BLOCK", "BLOCK")
+    assert (decided(rules, "example"), decided(rules, "other.test")) == ("BLOCK", "BLOCK"), "* is everything"
+    assert decided(Rules(()), "x.example") == ""
+
+
+def document(*rules: FirewallRule, log: bool = False) -> Vpc:
+    group = SecurityGroup(id="sg-z", ingress=documents.OPEN, egress=documents.ALL)
+    port = documents.port("eni-z", "10.0.0.5", ("sg-z",))
+    firewalls = (Firewall(id="a", priority=200, group="g", rules=rules),) if rules else ()
+    logs = (QueryLog(id="l"),) if log else ()
+    more = {"zones": (CORP,), "firewalls": firewalls, "query_logs": logs}
+    return documents.vpc(ID, "10.0.0.0/16", (group,), (port,)).model_copy(update=more)
+
+
+@pytest.fixture
+def want(host: Host) -> Iterator[Callable[[Vpc], None]]:
+    def wanted(of: Vpc) -> None:
+        host.cloud.want(of)
+        host.cloud.until_applied("vpc", ID)
+
+    yield wanted
+
+
+@pytest.mark.machines
+def test_questions_are_blocked_answered_and_told(host: Host, want: Callable[[Vpc], None]) -> None:
+    def asked(name: str, type: str = "A", *, tcp: bool = False) -> dns.message.Message:
+        def inside() -> dns.message.Message:
+            ask = dns.query.tcp if tcp else dns.query.udp
+            return ask(dns.message.make_query(name, type), RESOLVER, 10)
+
+        async def within() -> dns.message.Message:
+            return await Namespace(host.names.namespace(ID)).within(inside)
+
+        return asyncio.run(within())
+
+    want(document())
+    assert values(asked("bad.corp.internal")) == ["10.0.0.8"]
+    blocks = (
+        rule("BLOCK", "bad.corp.internal", response="NXDOMAIN"),
+        rule("BLOCK", "*.empty.corp.internal", response="NODATA"),
+        rule("BLOCK", "db.corp.internal", response="OVERRIDE", override="safe.corp.internal", ttl=7, domain_list="d"),
+    )
+    want(document(*blocks, log=True))
+    for tcp in (False, True):
+        assert asked("BAD.corp.internal", tcp=tcp).rcode() == dns.rcode.NXDOMAIN
+    empty = asked("x.empty.corp.internal")
+    assert (empty.rcode(), empty.answer) == (dns.rcode.NOERROR, [])
+    other = asked("db.corp.internal")
+    assert values(other) == ["safe.corp.internal.", "10.0.0.6"] and other.answer[0].ttl == 7
+    assert asked("way.corp.internal").rcode() == dns.rcode.NXDOMAIN, "where a CNAME leads is looked at"
+    assert values(asked("safe.corp.internal", tcp=True)) == ["10.0.0.6"]
+    assert values(asked("5.0.0.10.in-addr.arpa", "PTR")) == ["ip-10-0-0-5.ec2.internal."]
+    eventually(lambda: len(host.cloud.queries) >= 7, 10, "questions are told")
+    told = {query.name: query for query in host.cloud.queries}
+    db = told["db.corp.internal."]
+    assert (db.vpc, db.type, db.rcode, db.action, db.group, db.domain_list) == (ID, "A", "NOERROR", "BLOCK", "g", "d")
+    assert db.answers == (("safe.corp.internal.", "CNAME"), ("10.0.0.6", "A"))
+    assert (told["safe.corp.internal."].transport, told["safe.corp.internal."].action) == ("TCP", "")
+    want(document())
+    assert values(asked("bad.corp.internal")) == ["10.0.0.8"], "dnsmasq has its place back"
