@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import Resource
-from controlplane.services.s3 import cors, grants, names, publicity, tagging
+from controlplane.services.s3 import access_points, cors, grants, names, publicity, tagging
 from controlplane.services.s3.access_logs import lines
-from controlplane.services.s3.errors import AccessDenied, InvalidBucketOwner, NoSuchBucket, S3Error
+from controlplane.services.s3.access_points import AccessPoint
+from controlplane.services.s3.errors import (
+    AccessDenied,
+    InvalidBucketOwner,
+    MethodNotAllowed,
+    NoSuchBucket,
+    S3Error,
+)
+from controlplane.services.s3.queries import access_points as point_queries
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _BUCKET = """
@@ -65,6 +73,8 @@ class Bucket:
     created_at: datetime
     account_block: Mapping[str, Any] | None = None
     """What the owner blocks in all buckets."""
+    point: AccessPoint | None = None
+    """The access point that it is reached through."""
 
     @property
     def arn(self) -> str:
@@ -82,9 +92,10 @@ class Bucket:
         return grants.default(self.account_id) if found is None else found
 
     def blocks(self, what: str) -> bool:
-        """Whether the public access block says so (`IgnorePublicAcls`), the bucket's or its account's."""
+        """Whether a public access block says so (`IgnorePublicAcls`): its own, its account's, its point's."""
         own = self.settings.get("public_access_block", {})
-        return bool(own.get(what) or (self.account_block or {}).get(what))
+        of_point = self.point.block if self.point is not None else {}
+        return bool(own.get(what) or (self.account_block or {}).get(what) or of_point.get(what))
 
     def policy(self, *more: Mapping[str, Any]) -> dict[str, Any] | None:
         """The bucket's policy, with the grants of its list and further statements."""
@@ -130,9 +141,30 @@ async def find(ctx: Context, name: str) -> Bucket | None:
     return of_row(row) if row is not None else None
 
 
+async def find_asked(ctx: Context, name: str) -> Bucket | None:
+    """The bucket that a request names, or the one behind an access point that it names."""
+    bucket = await find(ctx, name)
+    if bucket is not None or "\x00" in name:
+        return bucket
+    row = await point_queries.find(ctx, name)
+    if row is None:
+        return None
+    point = access_points.of_row(row)
+    bucket = await find(ctx, point.bucket)
+    if bucket is None or bucket.account_id != point.bucket_account_id:  # deleted, and perhaps another's by now
+        return None
+    if point.vpc_id is not None and ctx.source_vpc != point.vpc_id:
+        raise AccessDenied
+    return replace(bucket, point=point)
+
+
 def conditions(request: Mapping[str, Any], bucket: Bucket | None, account_id: str) -> dict[str, Any]:
     """The condition values that S3 knows of a request."""
     found: dict[str, Any] = {"aws:ResourceAccount": bucket.account_id if bucket else account_id}
+    if bucket is not None and bucket.point is not None:
+        found["s3:DataAccessPointArn"] = bucket.point.arn
+        found["s3:DataAccessPointAccount"] = bucket.point.account_id
+        found["s3:AccessPointNetworkOrigin"] = bucket.point.origin
     for name, value in request.items():
         if name in _CONDITIONS and value is not None:
             found[_CONDITIONS[name]] = str(value)
@@ -157,7 +189,7 @@ def _requested_tags(given: Any) -> dict[str, Any]:
 async def named(ctx: Context, request: Mapping[str, Any], member: str = "Bucket") -> Bucket | None:
     """The request's bucket; the answer says what browsers are to know of it. Raises AccessDenied, NoSuchBucket."""
     names.check_asked(request[member])
-    bucket = await find(ctx, request[member])
+    bucket = await find_asked(ctx, request[member])
     if bucket is None:
         if ctx.principal.kind in ("anonymous", "service"):  # who has no policies of his own to be asked
             raise NoSuchBucket(BucketName=request[member])
@@ -193,7 +225,10 @@ def on_bucket_for(action: str | None) -> Answer:
     """The request's bucket, for an action that is not the operation's."""
 
     async def resources(ctx: Context, request: Any) -> list[Resource]:
-        return [resource(ctx, request, await named(ctx, request), action)]
+        bucket = await named(ctx, request)
+        if bucket is not None and bucket.point is not None and ctx.operation not in access_points.OPERATIONS:
+            raise MethodNotAllowed
+        return through(ctx, bucket, resource(ctx, request, bucket, action))
 
     return resources
 
@@ -207,6 +242,18 @@ def resource(ctx: Context, request: Mapping[str, Any], bucket: Bucket | None, ac
     if bucket is None:
         return Resource(f"arn:aws:s3:::{request['Bucket']}", conditions=values, action=action)
     return Resource(bucket.arn, bucket.tags, visible(ctx, bucket, bucket.policy()), values, bucket, action)
+
+
+def through(ctx: Context, bucket: Bucket | None, asked: Resource) -> list[Resource]:
+    """What permission is asked for: a bucket or object, and the same as the access point has it where it is reached
+    through one."""
+    if bucket is None or bucket.point is None:
+        return [asked]
+    point = bucket.point
+    arn = point.arn + asked.arn[len(bucket.arn) :].replace("/", "/object/", 1)
+    policy = visible(ctx, bucket, dict(point.policy)) if point.policy is not None else None
+    values = {**asked.conditions, "aws:ResourceAccount": point.account_id}
+    return [asked, Resource(arn, {}, policy, values, None, asked.action)]
 
 
 def visible(ctx: Context, bucket: Bucket, policy: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -137,6 +137,29 @@ class Part(Base):
     content: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
+class AccessPoint(Base):
+    """A further name of a bucket, with a policy of its own."""
+
+    __tablename__ = "s3_access_points"
+    __table_args__ = (
+        PrimaryKeyConstraint("account_id", "region", "name"),
+        Index("ix_s3_access_points_alias", "alias", unique=True),
+        Index("ix_s3_access_points_bucket", "bucket"),
+    )
+
+    account_id: Mapped[str] = mapped_column(Text)
+    region: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    alias: Mapped[str] = mapped_column(Text)
+    bucket: Mapped[str] = mapped_column(Text)
+    bucket_account_id: Mapped[str] = mapped_column(Text)
+    block: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    policy: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    policy_text: Mapped[str | None] = mapped_column(Text)
+    vpc_id: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
 class Restore(Base):
     """A copy of an archived version that was asked for; with `expires_at` it is there. `blob` is opened with `salt`;
     without one the version's own bytes can be read meanwhile."""

@@ -66,7 +66,7 @@ def on_object(action: str | None = None, of_version: str | None = None) -> Answe
     async def resources(ctx: Context, request: Any) -> list[Resource]:
         bucket = await buckets.named(ctx, request)
         asked = of_version if of_version and request.get("VersionId") else action
-        return [resource(ctx, request, bucket, asked)]
+        return buckets.through(ctx, bucket, resource(ctx, request, bucket, asked))
 
     return resources
 
@@ -78,7 +78,7 @@ def on_stored(action: str | None = None, of_version: str | None = None) -> Answe
         bucket = await buckets.named(ctx, request)
         asked = of_version if of_version and request.get("VersionId") else action
         row = await find(ctx, bucket, request) if bucket is not None else None
-        return [stored_resource(ctx, request, bucket, row, asked)]
+        return buckets.through(ctx, bucket, stored_resource(ctx, request, bucket, row, asked))
 
     return resources
 

@@ -160,10 +160,11 @@ async def authorize_details(ctx: Context, request: Mapping[str, Any], on: Resour
         about = on
         if action == "s3:PutObjectAcl":
             about = replace(on, policy=buckets.visible(ctx, bucket, bucket.policy_for_new()))
-        try:
-            await ctx.authorize(action, about)
-        except AwsError as error:
-            raise AccessDenied(error.message) from error
+        for resource in buckets.through(ctx, bucket, about):
+            try:
+                await ctx.authorize(action, resource)
+            except AwsError as error:
+                raise AccessDenied(error.message) from error
 
 
 async def master_for(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> Master:

@@ -15,3 +15,7 @@ class InvalidRequest(AwsError):
 
 class NoSuchPublicAccessBlockConfiguration(AwsError):
     code, status = "NoSuchPublicAccessBlockConfiguration", 404
+
+
+class NoSuchAccessPointPolicy(AwsError):
+    code, status = "NoSuchAccessPointPolicy", 404

@@ -9,6 +9,7 @@ from controlplane.core.context import Context
 from controlplane.core.operation import Request, Resource, operation
 from controlplane.core.paging import decode_token, encode_token
 from controlplane.services.s3 import buckets, grants, names, tagging
+from controlplane.services.s3.access_points import BucketHasAccessPointsAttached
 from controlplane.services.s3.buckets import ENFORCED, PREFERRED, WRITER, on_bucket, on_bucket_for, the_bucket
 from controlplane.services.s3.errors import (
     AccessDenied,
@@ -20,6 +21,7 @@ from controlplane.services.s3.errors import (
     InvalidLocationConstraint,
     S3Error,
 )
+from controlplane.services.s3.queries import access_points as point_queries
 from controlplane.services.s3.queries import buckets as queries
 
 _FIRST = "us-east-1"
@@ -57,6 +59,8 @@ async def create_bucket(ctx: Context, request: Request) -> dict[str, Any]:
     names.check(name)
     configuration = request.get("CreateBucketConfiguration") or {}
     region = _region(ctx, configuration)
+    if await point_queries.has_host_name(ctx.db, name):
+        raise BucketAlreadyExists(BucketName=name)
     settings = await _settings(ctx, request)
     if configuration.get("LocationConstraint") == _OLD_EUROPE:
         settings["location"] = _OLD_EUROPE
@@ -191,6 +195,8 @@ def _after(request: Mapping[str, Any]) -> str:
 async def delete_bucket(ctx: Context, request: Request) -> None:
     """Delete a bucket that holds nothing. Raises BucketNotEmpty."""
     bucket = the_bucket(ctx)
+    if await point_queries.any_of(ctx.db, bucket.name):
+        raise BucketHasAccessPointsAttached(BucketName=bucket.name)
     if not await queries.delete(ctx.db, bucket.id):
         raise BucketNotEmpty(BucketNotEmpty.of_versions if bucket.versioning else "", BucketName=bucket.name)
     await ctx.wake("s3.remains", str(bucket.id))

@@ -12,6 +12,7 @@ from controlplane.core.context import Context
 from controlplane.core.errors import AwsError, EngineMissing
 from controlplane.core.operation import Request, Resource, operation
 from controlplane.services.s3 import (
+    access_points,
     buckets,
     checksums,
     conditions,
@@ -48,6 +49,9 @@ def _source(request: Mapping[str, Any]) -> dict[str, Any]:
     """The source as the request of a read would name it. Raises InvalidArgument."""
     text = request["CopySource"]
     path, _, query = text.partition("?versionId=")
+    if through := access_points.of_copy_source(unquote_plus(path)):
+        version = {"VersionId": unquote_plus(query)} if query else {}
+        return {"Bucket": through[0], "Key": through[1], **version}
     if path.startswith("arn:aws:s3:"):
         path = path.rpartition(":::")[2]
     path = _ADDRESS.sub("", path).lstrip("/")
@@ -71,16 +75,17 @@ async def _both(ctx: Context, request: Any) -> list[Resource]:
     try:
         source = _source(request)
     except InvalidArgument:
-        return [target]
-    found = await buckets.find(ctx, source["Bucket"])
+        return buckets.through(ctx, bucket, target)
+    found = await buckets.find_asked(ctx, source["Bucket"])
     if found is None:
-        return [target]
+        return buckets.through(ctx, bucket, target)
     if source.get("ExpectedBucketOwner") not in (None, found.account_id):
         raise AccessDenied
     buckets.check_payer(ctx, found)
     row = await objects.find(ctx, found, source)
     action = "s3:GetObjectVersion" if source.get("VersionId") else "s3:GetObject"
-    return [target, objects.stored_resource(ctx, source, found, row, action)]
+    read = objects.stored_resource(ctx, source, found, row, action)
+    return [target, read, *buckets.through(ctx, bucket, target)[1:], *buckets.through(ctx, found, read)[1:]]
 
 
 async def _read(ctx: Context, request: Mapping[str, Any]) -> tuple[Bucket, Bucket, Any, dict[str, Any]]:

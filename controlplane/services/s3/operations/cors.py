@@ -88,7 +88,7 @@ async def _preflight(ctx: Context, request: Request, kind: str) -> dict[str, Any
     origin, method = request.get("Origin"), request.get("AccessControlRequestMethod")
     if not origin:
         raise BadRequest("Insufficient information. Origin request header needed.")
-    bucket = await buckets.find(ctx, request["Bucket"])
+    bucket = await buckets.find_asked(ctx, request["Bucket"])
     rules = bucket.settings.get("cors") if bucket is not None else None
     if not rules:
         why = "CORS is not enabled for this bucket." if bucket is not None else "Bucket not found"

@@ -96,7 +96,7 @@ async def _whole_bucket(ctx: Context, request: Any) -> list[Resource]:
 @operation("DeleteObjects", on=_whole_bucket, action=_DELETE)
 async def delete_objects(ctx: Context, request: Request) -> dict[str, Any]:
     """Delete up to 1,000 keys or versions; each may fail by itself. Raises MalformedXML."""
-    bucket = await buckets.find(ctx, request["Bucket"])
+    bucket = await buckets.find_asked(ctx, request["Bucket"])
     if bucket is None:
         raise NoSuchBucket(BucketName=request["Bucket"])
     named = request["Delete"].get("Objects") or []
@@ -140,7 +140,8 @@ async def _allowed(
         "IfMatchSize": item.get("Size"),
     }
     resource = objects.resource(ctx, one, bucket)
-    await ctx.authorize(_DELETE_VERSION if item.get("VersionId") else _DELETE, resource)
+    for asked in buckets.through(ctx, bucket, resource):
+        await ctx.authorize(_DELETE_VERSION if item.get("VersionId") else _DELETE, asked)
     return one, resource
 
 

@@ -73,8 +73,8 @@ async def post_object(ctx: Context, request: Request) -> dict[str, Any]:
         asked["Tagging"] = _tags(fields["tagging"])
     caller = replace(ctx, principal=principal, account_id=principal.account_id, request=asked)
     bucket = await buckets.named(caller, asked)
-    resource = objects.resource(caller, asked, bucket)
-    await caller.authorize("s3:PutObject", resource)
+    for resource in buckets.through(caller, bucket, objects.resource(caller, asked, bucket)):
+        await caller.authorize("s3:PutObject", resource)
     if bucket is None:
         raise NoSuchBucket(BucketName=request["Bucket"])
     told = await put(caller, bucket, objects.key_of(asked), asked, form.file(least, most), "ObjectCreated:Post")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import orjson
@@ -44,7 +45,7 @@ async def put_bucket_policy(ctx: Context, request: Request) -> None:
     """Replace a bucket's policy. Raises MalformedPolicy."""
     bucket = the_bucket(ctx)
     document = request["Policy"]
-    policy = await _checked(ctx, bucket, document)
+    policy = await checked(ctx, document, partial(_is_of, bucket))
     if bucket.blocks("BlockPublicPolicy") and publicity.is_public(policy):
         raise AccessDenied
     locked_out = not lets_in(policy, ctx.principal, "s3:PutBucketPolicy", bucket.arn)
@@ -56,7 +57,8 @@ async def put_bucket_policy(ctx: Context, request: Request) -> None:
     ctx.answer_status = 204
 
 
-async def _checked(ctx: Context, bucket: Bucket, document: str) -> dict[str, Any]:
+async def checked(ctx: Context, document: str, is_own: Callable[[str], bool]) -> dict[str, Any]:
+    """A policy whose statements are all about resources that are its own. Raises MalformedPolicy."""
     if not document.lstrip().startswith("{"):
         raise MalformedPolicy("Policies must be valid JSON and the first byte must be '{'")
     if len(document.encode()) > _LARGEST:
@@ -67,7 +69,7 @@ async def _checked(ctx: Context, bucket: Bucket, document: str) -> dict[str, Any
     except Malformed as error:
         raise MalformedPolicy(str(error)) from error
     for statement in statements_of(policy):
-        _check_resources(statement, bucket)
+        _check_resources(statement, is_own)
         _check_actions(statement)
         for kind, name in _principals(statement):
             if not await _exists(ctx, kind, name):
@@ -91,13 +93,17 @@ async def _exists(ctx: Context, kind: str, name: str) -> bool:
     return await directory.principal_exists(ctx.db, kind, name)
 
 
-def _check_resources(statement: Mapping[str, Any], bucket: Bucket) -> None:
+def _is_of(bucket: Bucket, resource: str) -> bool:
+    prefix, _, path = resource.rpartition(":::")
+    return prefix == "arn:aws:s3" and fnmatchcase(bucket.name, _UNBRACKETED.sub(r"[\g<0>]", path.partition("/")[0]))
+
+
+def _check_resources(statement: Mapping[str, Any], is_own: Callable[[str], bool]) -> None:
     resources = _list(statement.get("Resource", statement.get("NotResource")))
     if not resources:
         raise MalformedPolicy("Missing required field Resource")
     for resource in resources:
-        prefix, _, path = str(resource).rpartition(":::")
-        if prefix != "arn:aws:s3" or not fnmatchcase(bucket.name, _UNBRACKETED.sub(r"[\g<0>]", path.partition("/")[0])):
+        if not is_own(str(resource)):
             raise MalformedPolicy("Policy has invalid resource", Detail=str(resource)[:256])
 
 

@@ -6,21 +6,16 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, Request, operation
-from controlplane.services.s3control.errors import AccessDenied, InvalidRequest, NoSuchPublicAccessBlockConfiguration
+from controlplane.services.s3control.accounts import check_account
+from controlplane.services.s3control.errors import InvalidRequest, NoSuchPublicAccessBlockConfiguration
 
 _GET, _PUT = "s3:GetAccountPublicAccessBlock", "s3:PutAccountPublicAccessBlock"
-
-
-def _check_account(ctx: Context, request: Request) -> None:
-    """Raises AccessDenied for any account but the caller's."""
-    if request["AccountId"] != ctx.account_id:
-        raise AccessDenied("Access Denied")
 
 
 @operation("GetPublicAccessBlock", on=ANY, action=_GET)
 async def get_public_access_block(ctx: Context, request: Request) -> dict[str, Any]:
     """What of public access is blocked in all buckets. Raises NoSuchPublicAccessBlockConfiguration."""
-    _check_account(ctx, request)
+    check_account(ctx, request)
     found = await ctx.ask("s3", "AccountBlock", {})
     if found is None:
         raise NoSuchPublicAccessBlockConfiguration("The public access block configuration was not found")
@@ -30,7 +25,7 @@ async def get_public_access_block(ctx: Context, request: Request) -> dict[str, A
 @operation("PutPublicAccessBlock", on=ANY, action=_PUT)
 async def put_public_access_block(ctx: Context, request: Request) -> None:
     """Block it, whatever the buckets say themselves. Raises InvalidRequest."""
-    _check_account(ctx, request)
+    check_account(ctx, request)
     given = request["PublicAccessBlockConfiguration"]
     if not given:
         raise InvalidRequest("Must specify at least one configuration.")
@@ -40,5 +35,5 @@ async def put_public_access_block(ctx: Context, request: Request) -> None:
 @operation("DeletePublicAccessBlock", on=ANY, action=_PUT)
 async def delete_public_access_block(ctx: Context, request: Request) -> None:
     """Leave it to the buckets."""
-    _check_account(ctx, request)
+    check_account(ctx, request)
     await ctx.ask("s3", "PutAccountBlock", {"Block": None})
