@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "20261121232541"
-down_revision = "20261121230000"
+down_revision = "20261121231811"
 
 
 def upgrade() -> None:
