@@ -30,6 +30,10 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
+def _file(path: Path | None) -> Path | None:
+    return _absolute(path) if path is not None else None
+
+
 def _listen(text: str) -> str:
     host, separator, port = text.rpartition(":")
     if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
@@ -79,7 +83,15 @@ class Settings(BaseSettings):
     smtp_listen: Annotated[str, AfterValidator(_listen)] = Field(
         default="127.0.0.1:2525",
         description="Address and port on which mail from outside is taken, for accounts with receipt rules of SES. The "
-        "listener is started with the first active rule set.",
+        "listener is started with the first active rule set, or at once with `smtp_certificate`.",
+    )
+    smtp_certificate: Annotated[Path | None, AfterValidator(_file)] = Field(
+        default=None,
+        description="Certificate chain (PEM) of the listener for mail. With it the listener offers STARTTLS, and login "
+        "over that: the user is an access key's id, the password SES's SMTP password of its secret.",
+    )
+    smtp_key: Annotated[Path | None, AfterValidator(_file)] = Field(
+        default=None, description="The certificate's private key (PEM), where it does not lie in the same file."
     )
     dns_places: Annotated[dict[str, str], AfterValidator(_places)] = Field(
         default={},

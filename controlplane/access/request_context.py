@@ -22,6 +22,10 @@ _TYPES = {
 }
 
 
+_OF_FACTS = frozenset({"aws:sourcearn", "aws:sourceaccount", "aws:sourceowner"})
+"""Keys that only facts give."""
+
+
 class RequestContext(Mapping[str, ContextValue]):
     """Condition keys (lower case) of one request, shared by all resources it asks about."""
 
@@ -50,6 +54,8 @@ class RequestContext(Mapping[str, ContextValue]):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a lower-case key."""
+        if self._values is None and key in _OF_FACTS:  # resource policies ask for nothing else as a rule
+            return next((value for name, value in self._ctx.facts.items() if name.lower() == key), default)
         return self._all().get(key, default)
 
     def __iter__(self) -> Iterator[str]:

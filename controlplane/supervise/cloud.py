@@ -50,7 +50,7 @@ def stages(settings: Settings, owner: Owner, listening: int) -> list[Stage]:
         (*gateways, *work),
     ]
     mail = ours("mail", "controlplane.supervise.mail")
-    plan.append((replace(mail, wanted=settings.smtp_wanted),))
+    plan.append((mail if settings.smtp_certificate else replace(mail, wanted=settings.smtp_wanted),))
     if process.installed():
         plan.append((_dns(settings, owner),))
     agents = []

@@ -1,4 +1,4 @@
-"""The process that takes mail from outside, once an account has rules for it.
+"""The process that takes mail: from outside, once an account has rules for it, and from those who log in.
 
 python -m controlplane.supervise.mail
 """
@@ -11,7 +11,9 @@ import signal
 
 from controlplane import settings as configuration
 from controlplane.core import log
+from controlplane.gateway.assembly import Assembly
 from controlplane.services.ses import listener
+from controlplane.services.ses.submission import Submission
 from controlplane.settings import Settings
 from controlplane.state.database import Database
 from controlplane.state.sealing import Sealer, load_root_key
@@ -28,12 +30,26 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     database = await Database.open(settings.database, generations=settings.generations, size=_CONNECTIONS)
-    server = await listener.listen(database, Sealer(load_root_key(settings.root_key)), settings.smtp_address)
+    assembly = None
+    if settings.smtp_certificate is not None:
+        assembly = Assembly(settings, database)
+        assembly.start()
+    sealer = Sealer(load_root_key(settings.root_key))
+    server = await listener.listen(database, sealer, settings.smtp_address, _submission(settings, database, assembly))
     alive = asyncio.create_task(keep_alive())
     await stopped.wait()
     alive.cancel()
     server.close()
+    if assembly is not None:
+        await assembly.stop()
     await database.close()
+
+
+def _submission(settings: Settings, database: Database, assembly: Assembly | None) -> Submission | None:
+    """The means to send, for those who log in; only with a certificate."""
+    if assembly is None or settings.smtp_certificate is None:
+        return None
+    return Submission(database, assembly.principals, assembly.dispatcher, settings.smtp_certificate, settings.smtp_key)
 
 
 def main() -> None:

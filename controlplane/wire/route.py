@@ -233,6 +233,8 @@ def _path_route(
     querying = next((facts for facts in candidates if facts.protocols[0] in _QUERY), None)
     if found is None and querying is not None:
         raise _refuse(wording.missing_action(), index.load(querying.name), querying.protocols[0], region)
+    if found is None and "query" in facts.protocols and "json" not in headers.get("content-type", ""):
+        raise _refuse(wording.no_operation(), service, "query", region)
     if found is None:
         refusal = wording.no_such_path(service, protocol, request.method, segments)
         raise _refuse(refusal, service, protocol, region)

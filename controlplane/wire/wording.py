@@ -20,6 +20,7 @@ _LONGEST = 1024
 _BAD_XML = "The XML you provided was not well-formed or did not validate against our published schema"
 
 
+NO_OPERATION = "UnknownOperationException"
 HIDDEN = object()
 """Stands for a value that the model calls sensitive: it is not repeated."""
 UNQUOTED = frozenset(
@@ -81,7 +82,7 @@ def unknown_operation(protocol: str, name: str | None, service: Service | None =
         return AwsError(message, code="InvalidAction")
     return AwsError(
         f"The operation {short(name or '')} is not known.",
-        code="UnknownOperationException",
+        code=NO_OPERATION,
         status=400 if protocol == "json" else 404,
     )
 
@@ -93,7 +94,7 @@ def missing_action() -> AwsError:
 
 def unknown_service(name: str) -> AwsError:
     """A credential scope that names no AWS service."""
-    return AwsError(f"The service {short(name)!r} is not known.", code="UnknownOperationException", status=404)
+    return AwsError(f"The service {short(name)!r} is not known.", code=NO_OPERATION, status=404)
 
 
 def bad_uri(service: Service, protocol: str, problem: str) -> AwsError:
@@ -116,8 +117,13 @@ def no_such_path(service: Service, protocol: str, method: str, segments: Sequenc
             members={"Method": short(method), "ResourceType": kind},
         )
     if protocol in ("rest-json", "rest-xml"):
-        return AwsError("", code="UnknownOperationException", status=404)
-    return AwsError("", code="UnknownOperationException")
+        return AwsError("", code=NO_OPERATION, status=404)
+    return AwsError("", code=NO_OPERATION)
+
+
+def no_operation() -> AwsError:
+    """A request that names no operation in any protocol."""
+    return AwsError("", code=NO_OPERATION, status=404)
 
 
 def malformed(service: Service, protocol: str, problem: Malformed) -> AwsError:

@@ -1,4 +1,8 @@
-"""Mail from outside, over SMTP (aiosmtpd): taken by somebody's rules, or refused. Nothing is relayed."""
+"""The listener for mail, over SMTP (aiosmtpd).
+
+Mail from outside is taken by somebody's rules, or refused: nothing is relayed. Who has logged in (see `submission.py`)
+sends.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,11 @@ from email.utils import format_datetime
 from typing import Any
 from uuid import uuid4
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from controlplane.services.ses import mailing, receiving
 from controlplane.services.ses.receiving import RECEIVE, Box
+from controlplane.services.ses.submission import Login, Submission
 from controlplane.state.database import Database
 from controlplane.state.sealing import Sealer
 from controlplane.work.wake import wake
@@ -27,9 +32,10 @@ _REFUSED = "550 5.1.1 Mailbox unavailable"
 class Handler:
     """What aiosmtpd asks. A mail is stored before it is acknowledged; rules are applied behind it."""
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
+    def __init__(self, database: Database, sealer: Sealer, submission: Submission | None) -> None:
         self._database = database
         self._sealer = sealer
+        self._submission = submission
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -38,6 +44,9 @@ class Handler:
             return "452 4.5.3 Too many recipients"
         if "\0" in address or not address.isprintable() or "@" not in address or len(address) > 320:
             return "553 5.1.3 Not an address"
+        if _login(session) is not None:
+            envelope.rcpt_tos.append(address)
+            return "250 2.1.5 OK"
         async with self._database.unit() as db:
             box = await receiving.taken_by(db, address, _peer(session))
         if box is None:
@@ -54,6 +63,10 @@ class Handler:
         sender = (envelope.mail_from or "").removeprefix("<").removesuffix(">")  # `<>` is nobody
         if "\0" in sender or not sender.isprintable():
             return "553 5.1.7 Not an address"
+        login = _login(session)
+        if login is not None:
+            assert self._submission is not None
+            return await self._submission.send(login, sender, envelope.rcpt_tos, content, _peer(session))
         trace = f"Received: from [{_peer(session)}] by celaje; {format_datetime(datetime.now(UTC))}\r\n"
         whole = f"Return-Path: <{sender}>\r\n{trace}".encode("utf-8", "replace") + content
         by_box: dict[Box, list[str]] = {}
@@ -78,6 +91,12 @@ def _peer(session: Session) -> str:
     return str(peer[0])
 
 
+def _login(session: Session) -> Login | None:
+    """Who has logged in."""
+    found: Any = session.auth_data if session.authenticated else None
+    return found if isinstance(found, Login) else None
+
+
 def _boxes(session: Session) -> dict[str, Box]:
     found: Any = session
     if not hasattr(found, "boxes"):
@@ -90,6 +109,7 @@ class Connection(SMTP):
     """One connection; there are never more than a bound."""
 
     open = 0
+    submission: Submission | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         Connection.open += 1
@@ -97,17 +117,37 @@ class Connection(SMTP):
         if Connection.open > _MOST_CONNECTIONS:
             transport.close()
 
+    async def auth_PLAIN(self, _: Any, args: list[str]) -> AuthResult:
+        return await self._looked_up(await super().auth_PLAIN(_, args))
+
+    async def auth_LOGIN(self, _: Any, args: list[str]) -> AuthResult:
+        return await self._looked_up(await super().auth_LOGIN(_, args))
+
+    async def _looked_up(self, claimed: AuthResult) -> AuthResult:
+        """The result of a login that was only read so far: aiosmtpd's own way to check one cannot wait."""
+        if not claimed.success or self.submission is None:
+            return claimed
+        user, password = (part.decode("utf-8", "replace") for part in claimed.auth_data)
+        login = await self.submission.login(user, password)
+        return AuthResult(success=login is not None, handled=False, auth_data=login)
+
     def connection_lost(self, error: Exception | None) -> None:
         Connection.open -= 1
         super().connection_lost(error)
 
 
-async def listen(database: Database, sealer: Sealer, address: tuple[str, int]) -> asyncio.Server:
-    """Take mail on an address."""
-    handler, loop = Handler(database, sealer), asyncio.get_running_loop()
+def _read(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+    return AuthResult(success=True, auth_data=data)
+
+
+async def listen(
+    database: Database, sealer: Sealer, address: tuple[str, int], submission: Submission | None = None
+) -> asyncio.Server:
+    """Take mail on an address. Only with `submission` there is TLS, and login over it."""
+    handler, loop = Handler(database, sealer, submission), asyncio.get_running_loop()
 
     def connection() -> Connection:
-        return Connection(
+        made = Connection(
             handler,
             data_size_limit=mailing.LARGEST,
             enable_SMTPUTF8=True,
@@ -115,8 +155,12 @@ async def listen(database: Database, sealer: Sealer, address: tuple[str, int]) -
             hostname="celaje",
             timeout=_IDLE_SECONDS,
             command_call_limit=_MOST_COMMANDS,
-            auth_exclude_mechanism=("LOGIN", "PLAIN"),
+            tls_context=submission.tls if submission is not None else None,
+            authenticator=_read,
+            auth_exclude_mechanism=("LOGIN", "PLAIN") if submission is None else (),
             loop=loop,
         )
+        made.submission = submission
+        return made
 
     return await loop.create_server(connection, *address)

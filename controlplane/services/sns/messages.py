@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -48,7 +48,7 @@ class Message:
 
 def timestamp() -> str:
     """Now, as notifications tell it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def size(request: Mapping[str, Any]) -> int:
@@ -201,27 +201,30 @@ def _told(value: Mapping[str, Any]) -> dict[str, str]:
     return {"Type": value["DataType"], "Value": text}
 
 
-_ORDER = ("Type", "MessageId", "SequenceNumber", "Token", "TopicArn", "Subject", "Message", "SubscribeURL", "Timestamp")
-_REST = ("SignatureVersion", "Signature", "SigningCertURL", "UnsubscribeURL", "MessageAttributes")
+_FIELDS = (
+    *("Type", "MessageId", "SequenceNumber", "Token", "TopicArn", "Subject", "Message", "SubscribeURL", "Timestamp"),
+    *("SignatureVersion", "Signature", "SigningCertURL", "UnsubscribeURL", "MessageAttributes"),
+)
 
 
 def envelope(fields: Mapping[str, Any]) -> str:
     """The envelope as text, in the order and with the blanks that AWS's have."""
-    lines = [f'  "{name}" : {_value(name, fields[name])}' for name in (*_ORDER, *_REST) if name in fields]
+    lines = [
+        f'  "{name}" : {_OTHERS[name](fields[name]) if name in _OTHERS else orjson.dumps(fields[name]).decode()}'
+        for name in _FIELDS
+        if name in fields
+    ]
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def _value(name: str, value: Any) -> str:
-    """JSON, but for what stands in for something else."""
-    if name == "Signature":
-        return f'"{value}"'
-    if name == "UnsubscribeURL":
-        before, hole, after = str(value).partition(HOLE)
-        return _json(before)[:-1] + hole + _json(after)[1:]
-    if name == "MessageAttributes":
-        inner = ",\n".join(f"    {_json(name)} : {_short(item)}" for name, item in value.items())
-        return "{\n" + inner + "\n  }"
-    return _json(value)
+def _with_hole(url: str) -> str:
+    before, hole, after = url.partition(HOLE)
+    return _json(before)[:-1] + hole + _json(after)[1:]
+
+
+def _told_attributes(attributes: Mapping[str, Mapping[str, str]]) -> str:
+    inner = ",\n".join(f"    {_json(name)} : {_short(item)}" for name, item in attributes.items())
+    return "{\n" + inner + "\n  }"
 
 
 def _json(text: str) -> str:
@@ -230,3 +233,11 @@ def _json(text: str) -> str:
 
 def _short(item: Mapping[str, str]) -> str:
     return "{" + ",".join(f'"{name}":{_json(text)}' for name, text in item.items()) + "}"
+
+
+_OTHERS: dict[str, Callable[[Any], str]] = {
+    "Signature": lambda text: f'"{text}"',
+    "UnsubscribeURL": _with_hole,
+    "MessageAttributes": _told_attributes,
+}
+"""What is no plain JSON, or stands in for something else."""

@@ -13,13 +13,14 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import orjson
 
 from controlplane.core.context import Context, Unit
 from controlplane.core.errors import AwsError
+from controlplane.core.ids import any_uuid
 from controlplane.services.sns import delivering, filters, messages, queries, reports, signing
 from controlplane.services.sns.filters import Filter
 from controlplane.services.sns.messages import Message
@@ -290,7 +291,7 @@ class _FanOut:
         self, message: Message, raw: bool, to: Sequence[tuple[str, str]], sequence: str | None, made: dict[str, str]
     ) -> dict[str, Any]:
         return {
-            "Id": str(uuid4()),
+            "Id": any_uuid(),
             "Body": message.body("sqs") if raw else self._envelope(message, "sqs", sequence, made),
             "Attributes": message.attributes if raw else {},
             "TraceHeader": message.trace,
@@ -322,7 +323,7 @@ class _FanOut:
             for arn in no:
                 target = dead_letters_of(readers[arn])
                 if target is not None:
-                    dead.append({**letter, "Id": str(uuid4()), "To": [(target, own[arn])]})
+                    dead.append({**letter, "Id": any_uuid(), "To": [(target, own[arn])]})
         if dead:
             await self._ctx.ask("sqs", "Deliver", {"Letters": dead})
 

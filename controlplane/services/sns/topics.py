@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -123,13 +124,25 @@ def parts_of(member: str, text: str) -> list[str]:
     return parts
 
 
+_MOST_READ = 4096
+_read: OrderedDict[int, tuple[Any, Topic]] = OrderedDict()
+"""By id: the row that was read last, and the topic that was made of it."""
+
+
 async def find(ctx: Context, text: str) -> Topic | None:
     """The topic of an ARN, of any account in the request's region."""
     parts = text.split(":")
     if len(parts) != 6 or parts[2] != "sns" or parts[3] != ctx.region:
         return None
     row = await queries.topic(ctx.db, parts[4], parts[3], parts[5])
-    return of_row(row) if row is not None else None
+    if row is None:
+        return None
+    kept = _read.get(row["id"])
+    if kept is None or kept[0] is not row:  # as long as nothing was written the cache of reads gives the same row
+        if len(_read) >= _MOST_READ:
+            _read.popitem(last=False)
+        kept = _read[row["id"]] = row, of_row(row)
+    return kept[1]
 
 
 def on_topic(member: str = "TopicArn") -> Answer:

@@ -87,6 +87,15 @@ def check(given: Mapping[str, str], *, fifo: bool, creating: bool) -> dict[str, 
     return kept
 
 
+def check_throughput(attributes: Mapping[str, str]) -> None:
+    """High throughput mode takes both of its attributes. Raises InvalidAttributeValue."""
+    by_group = attributes.get("FifoThroughputLimit") == "perMessageGroupId"
+    if by_group and attributes.get("DeduplicationScope", "queue") != "messageGroup":
+        raise InvalidAttributeValue(
+            "The perMessageGroupId value is allowed only when the value for DeduplicationScope is messageGroup."
+        )
+
+
 def _check(name: str, value: str) -> str:
     if name in _BOUNDS:
         low, high = _BOUNDS[name]

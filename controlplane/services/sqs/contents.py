@@ -49,6 +49,11 @@ def pack_own(own: str) -> bytes:
     return _SHARED + own.encode()
 
 
+def filled(body: str, own: bytes) -> str:
+    """A shared body with what a copy has of its own, as `pack_own` made it."""
+    return body.replace(GAP, own[1:].decode(), 1)
+
+
 def copy_id(shared_id: UUID, id: int) -> UUID:
     """The message id of a copy: drawn from what its row has, which spares the fan-out a thousand random numbers."""
     return uuid5(UUID(bytes=shared_id.bytes), str(id))
@@ -57,7 +62,7 @@ def copy_id(shared_id: UUID, id: int) -> UUID:
 def unpack_shared(blob: bytes, shared: bytes, shared_id: str, sealer: Sealer) -> Content:
     """A copy of a shared message, whole."""
     content = unpack(shared, shared_id, sealer)
-    return replace(content, body=content.body.replace(GAP, blob[1:].decode(), 1))
+    return replace(content, body=filled(content.body, blob))
 
 
 def unpack(blob: bytes, message_id: str, sealer: Sealer, key: bytes | None = None) -> Content:

@@ -11,10 +11,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError, ServiceUnavailable
+from controlplane.core.ids import any_uuid
 from controlplane.core.offer import offer
 from controlplane.services.sqs import contents, fifo, queries, sending
 from controlplane.services.sqs.contents import GAP, Content
@@ -43,6 +43,19 @@ SELECT ids FROM stale
 """
 """Every letter to every queue, or nothing when a queue is no longer as it was. Copies carry the letter's id; receivers
 are told another one for each."""
+
+_FEW = 2
+"""So many queues get messages of their own, which are cheaper to write and to read than copies of a shared one."""
+_TO_FEW = """
+INSERT INTO sqs_messages (queue_id, message_id, content, sender_id, sent_at, visible_at, expires_at, group_id)
+SELECT queue_id, id, content, $1, $2, $2 + delay, $2 + retention, group_id
+FROM unnest($3::bigint[], $4::uuid[], $5::bytea[], $6::bigint[], $7::bigint[], $8::text[])
+  AS n (queue_id, id, content, delay, retention, group_id)
+WHERE (
+  SELECT count(*) FROM unnest($9::bigint[], $10::bigint[]) AS a (id, version)
+  JOIN sqs_queues q ON q.id = a.id AND (extract(epoch FROM q.modified_at) * 1000000)::bigint = a.version
+) = cardinality($9) RETURNING true
+"""
 
 
 @dataclass(slots=True)
@@ -168,10 +181,12 @@ async def _fan_out(
     run: Callable[..., Awaitable[list[Any]]],
 ) -> bool:
     """Insert all copies; False, and nothing inserted, when a queue is no longer as it was."""
+    if len(audience.ids) <= _FEW:
+        return await _to_few(ctx, audience, letters, run)
     sealer = ctx.engine("sealing")
     rows = await run(
         _FAN_OUT,
-        [UUID(letter["Id"]) for letter in letters],
+        [letter["Id"] for letter in letters],
         [contents.pack(_content(letter, letter["Body"]), letter["Id"], sealer=sealer) for letter in letters],
         ctx.principal.user_id or ctx.principal.account_id,
         now(),
@@ -180,9 +195,44 @@ async def _fan_out(
         audience.own,
         audience.delays,
         audience.retentions,
-        [letter.get("GroupId") if letter.get("DeduplicationId") is None else None for letter in letters],
+        [_group(letter) for letter in letters],
     )
     return rows[0]["ids"] is None
+
+
+async def _to_few(
+    ctx: Context,
+    audience: _Audience,
+    letters: Sequence[Mapping[str, Any]],
+    run: Callable[..., Awaitable[list[Any]]],
+) -> bool:
+    sealer = ctx.engine("sealing")
+    ids, packed = [], []
+    for own in audience.own:
+        for letter in letters:
+            ids.append(letter["Id"] if own is audience.own[0] else any_uuid())
+            content = _content(letter, contents.filled(letter["Body"], own))
+            packed.append(contents.pack(content, ids[-1], sealer=sealer))
+    return bool(
+        await run(
+            _TO_FEW,
+            ctx.principal.user_id or ctx.principal.account_id,
+            now(),
+            [id for id in audience.ids for _ in letters],
+            ids,
+            packed,
+            [delay for delay in audience.delays for _ in letters],
+            [retention for retention in audience.retentions for _ in letters],
+            [_group(letter) for letter in letters] * len(audience.ids),
+            audience.ids,
+            audience.versions,
+        )
+    )
+
+
+def _group(letter: Mapping[str, Any]) -> str | None:
+    """A FIFO topic's group means nothing in a standard queue."""
+    return letter.get("GroupId") if letter.get("DeduplicationId") is None else None
 
 
 def _content(letter: Mapping[str, Any], body: str) -> Content:

@@ -15,6 +15,7 @@ from controlplane.wire.protocols.rest_output import header_members
 from controlplane.wire.protocols.xml_output import XmlOutput
 from controlplane.wire.protocols.xml_text import DECLARATION, escape
 from controlplane.wire.service import Service
+from controlplane.wire.wording import NO_OPERATION
 
 XML_TYPE = "text/xml"
 _CBOR = "smithy-rpc-v2-cbor"
@@ -51,7 +52,9 @@ def _query_code(service: Service, error: AwsError, shape: Any) -> tuple[str, int
 
 
 def query_error(service: Service, error: AwsError, request_id: str) -> HttpResponse:
-    """`<ErrorResponse><Error>…` of the query protocol."""
+    """`<ErrorResponse><Error>…` of the query protocol; an element alone for a request that names no operation."""
+    if error.code == NO_OPERATION and not error.message:
+        return xml_response(error.status, f"<{NO_OPERATION}/>\n", {"x-amzn-RequestId": request_id})
     shape = service.error_shape(error.code)
     code, status = _query_code(service, error, shape)
     xmlns = f' xmlns="{escape(service.xml_namespace)}"' if service.xml_namespace else ""

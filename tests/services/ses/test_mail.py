@@ -31,10 +31,10 @@ def ses(account: Account) -> Any:
     return account.client("ses")
 
 
-def mailbox(account: Account) -> list[Any]:
+def mailbox(account: Account, region: str = "us-east-1") -> list[Any]:
     """What the account's mailbox holds, newest first."""
     request = AWSRequest("GET", f"{account.endpoint}/_celaje/ses/mailbox")
-    SigV4Auth(Credentials(account.access_key_id, account.secret_access_key), "ses", "us-east-1").add_auth(request)
+    SigV4Auth(Credentials(account.access_key_id, account.secret_access_key), "ses", region).add_auth(request)
     signed = urllib.request.Request(request.url, headers=dict(request.headers.items()))
     with urllib.request.urlopen(signed) as answer:
         return list(json.load(answer)["Messages"])

@@ -145,6 +145,33 @@ def test_dead_letters_and_their_return(sqs: Any, queue: str) -> None:
     sqs.delete_queue(QueueUrl=dead)
 
 
+def test_a_target_of_dead_letters_is_there_and_of_the_same_kind(sqs: Any, queue: str, fifo: str) -> None:
+    for target, reason in (
+        (arn(sqs, queue) + "-not", "Dead letter target does not exist."),
+        (arn(sqs, queue).replace("us-east-1", "eu-west-1"), "Dead letter target does not exist."),
+        (arn(sqs, queue).replace(arn(sqs, queue).split(":")[4], "1" * 12), "Dead letter target does not exist."),
+        (arn(sqs, fifo), "must be same type of queue as the source.."),
+    ):
+        policy = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": 1})}
+        for call, own in ((sqs.set_queue_attributes, {"QueueUrl": queue}), (sqs.create_queue, {"QueueName": "source"})):
+            with pytest.raises(ClientError) as refused:
+                call(**own, Attributes=policy)
+            assert refused.value.response["Error"]["Message"].endswith(reason)
+
+
+def test_high_throughput_takes_both_attributes_and_knows_repeats_by_group(sqs: Any, fifo: str) -> None:
+    limit = {"FifoThroughputLimit": "perMessageGroupId"}
+    with pytest.raises(ClientError, match="only when the value for DeduplicationScope is messageGroup"):
+        sqs.set_queue_attributes(QueueUrl=fifo, Attributes=limit)
+    sqs.set_queue_attributes(QueueUrl=fifo, Attributes={**limit, "DeduplicationScope": "messageGroup"})
+    with pytest.raises(ClientError, match="only when"):
+        sqs.set_queue_attributes(QueueUrl=fifo, Attributes={"DeduplicationScope": "queue"})
+    for group in ("a", "b", "a"):
+        sqs.send_message(QueueUrl=fifo, MessageBody=group, MessageGroupId=group, MessageDeduplicationId="same")
+    found = [sqs.receive_message(QueueUrl=fifo, MaxNumberOfMessages=10).get("Messages", ()) for _ in range(3)]
+    assert [message["Body"] for messages in found for message in messages] == ["a", "b"]
+
+
 def test_fifo_keeps_order_and_holds_groups_back(sqs: Any, fifo: str) -> None:
     for n in range(6):
         sqs.send_message(QueueUrl=fifo, MessageBody=str(n), MessageGroupId=f"g{n % 2}", MessageDeduplicationId=f"d{n}")

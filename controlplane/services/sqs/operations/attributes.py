@@ -10,10 +10,11 @@ import orjson
 from controlplane.core.context import Context
 from controlplane.core.operation import operation
 from controlplane.services.sqs import policies, queries
-from controlplane.services.sqs.attributes import COUNTS, READABLE, check
+from controlplane.services.sqs.attributes import COUNTS, READABLE, check, check_throughput
 from controlplane.services.sqs.errors import InvalidAttributeName, InvalidParameterValue, QueueDoesNotExist
 from controlplane.services.sqs.mailroom import now
 from controlplane.services.sqs.queues import Queue, of_row, on_queue, the_queue
+from controlplane.services.sqs.redriving import check_target
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
@@ -72,7 +73,9 @@ async def set_queue_attributes(ctx: Context, request: SetQueueAttributesRequestT
     """Set attributes; an empty value takes one off. Raises InvalidAttributeName, InvalidAttributeValue."""
     queue = await _locked(ctx)
     given = check({str(key): value for key, value in request["Attributes"].items()}, fifo=queue.fifo, creating=False)
+    await check_target(ctx, given, queue.account_id, fifo=queue.fifo)
     kept = queue.own | await policies.bound(ctx, given)
+    check_throughput(kept)
     if given.get("KmsMasterKeyId"):
         kept.pop("SqsManagedSseEnabled", None)
     elif given.get("SqsManagedSseEnabled") == "true":

@@ -10,7 +10,7 @@ from controlplane.core.context import Context
 from controlplane.core.operation import ANY, Resource, operation
 from controlplane.core.paging import decode_token, encode_token
 from controlplane.services.sqs import policies, queries, sending
-from controlplane.services.sqs.attributes import check
+from controlplane.services.sqs.attributes import check, check_throughput
 from controlplane.services.sqs.errors import (
     InvalidParameterValue,
     PurgeQueueInProgress,
@@ -19,6 +19,7 @@ from controlplane.services.sqs.errors import (
     QueueNameExists,
 )
 from controlplane.services.sqs.queues import Queue, find, on_queue, the_queue, url
+from controlplane.services.sqs.redriving import check_target
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
@@ -53,6 +54,8 @@ async def create_queue(ctx: Context, request: CreateQueueRequestTypeDef) -> dict
     fifo = name.endswith(".fifo")
     _check_name(name, fifo_wanted=given.get("FifoQueue", "").lower() == "true")
     attributes = await policies.bound(ctx, check(given, fifo=fifo, creating=True))
+    await check_target(ctx, attributes, ctx.account_id, fifo=fifo)
+    check_throughput(attributes)
     existing = await find(ctx, ctx.account_id, name)
     if existing is None:
         if await queries.deleted_recently(ctx, name):
