@@ -125,7 +125,7 @@ class Connection(SMTP):
 
     async def _looked_up(self, claimed: AuthResult) -> AuthResult:
         """The result of a login that was only read so far: aiosmtpd's own way to check one cannot wait."""
-        if not claimed.success or self.submission is None:
+        if not claimed.success or claimed.auth_data is None or self.submission is None:
             return claimed
         user, password = (part.decode("utf-8", "replace") for part in claimed.auth_data)
         login = await self.submission.login(user, password)
