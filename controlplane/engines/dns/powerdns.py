@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_network
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -157,8 +158,10 @@ def _drawn(type: str, answer: Answer) -> str:
     """A LUA record: PowerDNS draws the number of a choice. It runs what stands here, so that values are written as
     nothing but letters, digits and escapes."""
     text = ""
-    for network, choices in sorted(answer.near, key=lambda item: -ip_network(item[0]).prefixlen):
-        text += f"if netmask({{'{ip_network(network)}'}}) then {_choice(type, choices)} end "
+    ordered = sorted(answer.near, key=lambda item: (-ip_network(item[0]).prefixlen, item[1]))
+    for choices, group in groupby(ordered, key=lambda item: item[1]):
+        networks = ",".join(f"'{ip_network(network)}'" for network, _ in group)
+        text += f"if netmask({{{networks}}}) then {_choice(type, choices)} end "
     return f'{type} ";{text}{_choice(type, answer.choices)}"'
 
 

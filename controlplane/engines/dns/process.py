@@ -27,6 +27,8 @@ cache-ttl=60
 query-cache-ttl=60
 negquery-cache-ttl=60
 enable-lua-records=shared
+# Instructions; each network that a record goes by is one.
+lua-records-exec-limit=20000
 edns-subnet-processing=yes
 receiver-threads=1
 distributor-threads=1

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from controlplane.core.context import Context
-from controlplane.services.route53 import names, queries, records
+from controlplane.services.route53 import cidr, geography, names, queries, records
 from controlplane.services.route53.errors import InvalidChangeBatch, InvalidDomainName, InvalidInput, NoSuchHealthCheck
 
 MOST_RECORDS = 10_000
 _MOST_CHANGES, _MOST_VALUES = 1000, 1000
-ROUTING = ("Weight", "Region", "Failover", "GeoLocation", "MultiValueAnswer")
-_NOT_BUILT = ("CidrRoutingConfig", "GeoProximityLocation", "TrafficPolicyInstanceId")
+ROUTING = (
+    "Weight", "Region", "Failover", "GeoLocation", "MultiValueAnswer", "CidrRoutingConfig", "GeoProximityLocation",
+)  # fmt: skip
+_ONCE = ("Failover", "Region", "GeoLocation", "CidrRoutingConfig", "GeoProximityLocation")
+_NOT_BUILT = ("TrafficPolicyInstanceId",)
 _KEPT = ("Name", "Type", "SetIdentifier", *ROUTING, "TTL", "ResourceRecords", "AliasTarget", "HealthCheckId")
 _NO_POLICY = {"SOA", "NS"}
 
@@ -148,13 +151,18 @@ class Batch:
             )
             return
         (kind,) = kinds
-        if kind in ("Failover", "Region", "GeoLocation"):
+        if kind in _ONCE:
             values = [str(content[kind]) for _, content in members]
             if len(set(values)) < len(values):
                 self.messages.append(
                     f"RRSet with DNS name {name}, type {type} cannot be created as another one with the same {kind} "
                     "exists."
                 )
+        if kind == "CidrRoutingConfig":
+            if self._zone["private"]:
+                self.messages.append(f"RRSet with DNS name {name}: IP-based routing is for public hosted zones only.")
+            if len({content[kind]["CollectionId"] for _, content in members}) > 1:
+                self.messages.append(f"RRSet with DNS name {name}, type {type} must name one CIDR collection.")
         if type in _NO_POLICY and kind != "simple" and name == self._name:
             self.messages.append(f"RRSet of type {type} with DNS name {name} cannot have a routing policy.")
 
@@ -170,11 +178,14 @@ class Batch:
             self.messages.append(f"{told} that target was not found")
 
     async def write(self, ctx: Context) -> None:
-        """Raises NoSuchHealthCheck."""
+        """Raises NoSuchHealthCheck, InvalidChangeBatch."""
         changed = {key: content for key, content in self.after.items() if content is not self.before.get(key)}
         checks = {content["HealthCheckId"] for content in changed.values() if content.get("HealthCheckId")}
         if checks:
             await _check_health_checks(ctx, checks)
+        wanted = {_location(content) for content in changed.values() if "CidrRoutingConfig" in content}
+        if missing := await cidr.missing(ctx, wanted):
+            raise InvalidChangeBatch(missing)
         for key in self.before.keys() - self.after.keys():
             await queries.drop_record(ctx.db, self._zone["id"], *key)
         for (name, type, identifier), content in changed.items():
@@ -187,6 +198,11 @@ async def _check_health_checks(ctx: Context, ids: set[str]) -> None:
     found = {row["id"] for row in await ctx.db.fetch(sql, ctx.account_id, sorted(ids))}
     for id in sorted(ids - found):
         raise NoSuchHealthCheck(f"A health check with id {id} does not exist.")
+
+
+def _location(content: Mapping[str, Any]) -> tuple[str, str]:
+    config = content["CidrRoutingConfig"]
+    return config["CollectionId"], config["LocationName"]
 
 
 def _told(key: Key) -> str:
@@ -221,8 +237,25 @@ def _check_shape(change: Mapping[str, Any]) -> None:
         raise InvalidInput(f"Invalid request: Missing field 'SetIdentifier' {where}")
     if identifier and not routes:
         raise InvalidInput(f"Invalid request: Expected exactly one of {expected}, but found none {where}")
+    if routes == ["GeoProximityLocation"]:
+        _check_proximity(given["GeoProximityLocation"], where)
     if routes == ["MultiValueAnswer"] and (alias or not given["MultiValueAnswer"]):
         raise InvalidInput(f"Invalid request: MultiValueAnswer is true, and never of an alias, {where}")
+
+
+def _check_proximity(location: Mapping[str, Any], where: str) -> None:
+    """Raises InvalidInput."""
+    kinds = [kind for kind in ("AWSRegion", "LocalZoneGroup", "Coordinates") if location.get(kind)]
+    if len(kinds) != 1:
+        raise InvalidInput(
+            f"Invalid request: Expected exactly one of [AWSRegion, LocalZoneGroup, or Coordinates] {where}"
+        )
+    if kinds == ["LocalZoneGroup"] or (kinds == ["AWSRegion"] and location["AWSRegion"] not in geography.REGIONS):
+        raise InvalidInput(f"Invalid request: {location[kinds[0]]} is not known, {where}")
+    if kinds == ["Coordinates"]:
+        latitude, longitude = geography.point(location)
+        if abs(latitude) > 90 or abs(longitude) > 180:
+            raise InvalidInput(f"Invalid request: the coordinates are not on earth, {where}")
 
 
 def _content(name: str, given: Mapping[str, Any]) -> dict[str, Any]:

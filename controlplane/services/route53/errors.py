@@ -219,3 +219,30 @@ class HostedZonePartiallyDelegated(AwsError):
 
 class DNSSECNotFound(AwsError):
     code = "DNSSECNotFound"
+
+
+class CidrCollectionAlreadyExistsException(AwsError):
+    code = "CidrCollectionAlreadyExistsException"
+
+
+class NoSuchCidrCollectionException(AwsError):
+    code = "NoSuchCidrCollectionException"
+    status = 404
+
+
+class NoSuchCidrLocationException(AwsError):
+    code = "NoSuchCidrLocationException"
+    status = 404
+
+
+class CidrCollectionInUseException(AwsError):
+    code = "CidrCollectionInUseException"
+
+
+class CidrBlockInUseException(AwsError):
+    code = "CidrBlockInUseException"
+
+
+class CidrCollectionVersionMismatchException(AwsError):
+    code = "CidrCollectionVersionMismatchException"
+    status = 409

@@ -178,3 +178,28 @@ class TrafficInstance(Base):
     policy_id: Mapped[str] = mapped_column(Text, index=True)
     policy_version: Mapped[int] = mapped_column(Integer)
     zone_version: Mapped[int] = mapped_column(BigInteger)
+
+
+class CidrCollection(Base):
+    """Networks under names, for records that go by where a question comes from. `version` grows with each change."""
+
+    __tablename__ = "route53_cidr_collections"
+    __table_args__ = (UniqueConstraint("account_id", "name"),)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    caller_reference: Mapped[str] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(BigInteger, server_default="1")
+
+
+class CidrBlock(Base):
+    """A network of a collection; it is in one location."""
+
+    __tablename__ = "route53_cidr_blocks"
+
+    collection_id: Mapped[str] = mapped_column(
+        ForeignKey("route53_cidr_collections.id", ondelete="CASCADE"), primary_key=True
+    )
+    cidr: Mapped[str] = mapped_column(Text, primary_key=True)
+    location: Mapped[str] = mapped_column(Text)

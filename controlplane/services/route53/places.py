@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from typing import Any
+
+from controlplane.services.route53 import geography
 
 # Continent and country of AWS's regions; a key that is a beginning holds for all regions that begin so.
 _REGIONS = {
@@ -19,12 +22,27 @@ _REGIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place on earth and, where it is one of these, a region. What is not known is empty."""
+    """A place on earth and, where it is one of these, a region. What is not known is empty. `locations` are those of
+    CIDR collections that lie there: collection and name."""
 
     continent: str = ""
     country: str = ""
     subdivision: str = ""
     region: str = ""
+    locations: tuple[tuple[str, str], ...] = ()
+
+    def point(self) -> geography.Point:
+        """Where that is: where it is in no region, one in the same country or on the same continent stands for it."""
+        if self.region in geography.REGIONS:
+            return geography.REGIONS[self.region]
+        nearest = min(geography.REGIONS, key=lambda region: self.distance(region))
+        return geography.REGIONS[nearest]
+
+    def within(self, config: Mapping[str, Any]) -> int:
+        """How well a CidrRoutingConfig fits: 2 by its location, 1 as the default, 0 not at all."""
+        if config["LocationName"] == "*":
+            return 1
+        return 2 if (config["CollectionId"], config["LocationName"]) in self.locations else 0
 
     def distance(self, region: str) -> tuple[int, str]:
         """How far away a region is: itself, then the same country, the same continent, anywhere."""
@@ -50,7 +68,26 @@ def place(text: str) -> Place:
         found = next((value for key, value in _REGIONS.items() if text.startswith(key)), "")
         continent, _, country = found.partition("-")
         return Place(continent, country, region=text)
-    return Place(*text.split("-"))
+    continent, country, subdivision = (*text.split("-"), "", "")[:3]
+    return Place(continent, country, subdivision)
+
+
+def of_networks(places: Mapping[str, str], blocks: Iterable[tuple[str, str, str]]) -> dict[str, Place]:
+    """What is known of networks: where they are, and in which location of each collection (`blocks`: collection,
+    location, network). What holds for a network holds for those in it of which nothing else is told."""
+    known: dict[Any, Place] = {ip_network(network): place(text) for network, text in places.items()}
+    located: dict[Any, dict[str, str]] = {}
+    for collection, location, network in blocks:
+        located.setdefault(ip_network(network), {})[collection] = location
+    found = {}
+    for network in known.keys() | located.keys():
+        around = [network.supernet(new_prefix=length) for length in range(network.prefixlen, -1, -1)]
+        own = next((known[each] for each in around if each in known), None) or Place()
+        locations: dict[str, str] = {}
+        for each in reversed(around):
+            locations |= located.get(each, {})
+        found[str(network)] = replace(own, locations=tuple(sorted(locations.items())))
+    return found
 
 
 def somewhere(region: str) -> Place:

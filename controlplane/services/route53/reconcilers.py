@@ -10,7 +10,7 @@ from controlplane.core.context import Unit
 from controlplane.core.errors import EngineUnavailable
 from controlplane.engines.dns.contract import Zone
 from controlplane.fleet import resolving
-from controlplane.services.route53 import dnssec, health, names, places, probing, queries, vpcs
+from controlplane.services.route53 import cidr, dnssec, health, names, places, probing, queries, vpcs
 from controlplane.services.route53.rendering import Renderer
 from controlplane.services.route53.zones import GONE_ZONE, ZONE
 from controlplane.work.reconciler import GONE, Again, Outcome, Run, reconciler
@@ -38,7 +38,6 @@ async def serve(run: Run, id: str) -> Outcome:
     published: list[str] = []
     assert run.runtime is not None
     cloud = run.runtime.cloud
-    near = {network: places.place(text) for network, text in cloud.dns_places.items()}
     async with run.step() as db:
         row = await queries.lock_zone(db, id)
         if row is None:
@@ -49,6 +48,7 @@ async def serve(run: Run, id: str) -> Outcome:
         if row["private"]:
             published = await vpcs.publish(run, db, row, rows, sick)
         else:
+            near = places.of_networks(cloud.dns_places, await cidr.blocks_for(db, rows))
             zone = Renderer(rows, sick, places.somewhere(cloud.regions[0]), near).zone()
             ours = await _write(db, engine, row, rows, zone)
             keys = await dnssec.published(run, db, row) if ours else []

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from controlplane.engines.dns.contract import Answer
-from controlplane.services.route53 import names, records
+from controlplane.services.route53 import geography, names, records
 from controlplane.services.route53.places import Place
 
 _ALIAS_TTL = 60
 _MOST_MULTIVALUES = 8
 _DEEPEST = 8
+_BY_PLACE = ("Region", "GeoLocation", "GeoProximityLocation", "CidrRoutingConfig")
 
 
 class Renderer:
@@ -27,7 +28,7 @@ class Renderer:
             self._sets[row["name"], row["type"]].append(row["content"])
         self._sick = sick
         self._own = self._place = own
-        located = any("Region" in one or "GeoLocation" in one for each in self._sets.values() for one in each)
+        located = any(kind in one for each in self._sets.values() for one in each for kind in _BY_PLACE)
         self._near = dict(near or {}) if located else {}
 
     def zone(self) -> dict[tuple[str, str], Answer]:
@@ -98,6 +99,12 @@ class Renderer:
         if "GeoLocation" in first:
             nearest = max(members, key=lambda content: self._place.fits(content["GeoLocation"]))
             return [(1, nearest)] if self._place.fits(nearest["GeoLocation"]) else []
+        if "GeoProximityLocation" in first:
+            here = self._place.point()
+            return [(1, min(members, key=lambda content: geography.biased(here, content["GeoProximityLocation"])))]
+        if "CidrRoutingConfig" in first:
+            closest = max(members, key=lambda content: self._place.within(content["CidrRoutingConfig"]))
+            return [(1, closest)] if self._place.within(closest["CidrRoutingConfig"]) else []
         if "Weight" in first:
             weighted = [(int(content["Weight"]), content) for content in members]
             positive = [(weight, content) for weight, content in weighted if weight]

@@ -9,8 +9,8 @@ from tests.services.route53.test_dnssec import new_key
 
 
 def make(account: Account) -> None:
-    """A zone with a record, a health check, a traffic policy with an instance, a delegation set
-    and a key-signing key."""
+    """A zone with a record, a health check, a traffic policy with an instance, a delegation set,
+    a key-signing key and a CIDR collection."""
     client = account.client("route53")
     name = f"own-{account.id}.test"
     zone = client.create_hosted_zone(Name=name, CallerReference=f"own-zone-{account.id}")["HostedZone"]["Id"]
@@ -35,3 +35,6 @@ def make(account: Account) -> None:
         Name=f"own_key_{account.id}",
         Status="INACTIVE",
     )
+    collection = client.create_cidr_collection(Name=f"own-{account.id}", CallerReference=f"own-{account.id}")
+    change = {"LocationName": f"own-{account.id}"[:16], "Action": "PUT", "CidrList": ["198.51.100.0/24"]}
+    client.change_cidr_collection(Id=collection["Collection"]["Id"], Changes=[change])
