@@ -1,4 +1,4 @@
-"""What people move objects with, unmodified: the aws command, s3cmd, rclone, boto3's transfers."""
+"""What people move objects with, unmodified: the aws command, s3cmd, rclone, DuckDB, boto3's transfers."""
 
 from __future__ import annotations
 
@@ -114,6 +114,37 @@ def test_rclone(account: Account, bucket: str, files: Path, tmp_path: Path) -> N
     run(account, "rclone", *options, "sync", remote, tmp_path / "back", home=tmp_path)
     expected = {name.replace("large", "moved"): digest for name, digest in digests(files).items()}
     assert digests(tmp_path / "back") == expected
+
+
+_QUERIES = """
+import sys, duckdb, importlib.resources
+from urllib.parse import urlsplit
+endpoint, bucket = sys.argv[1:]
+home = duckdb.connect()
+extension = next(importlib.resources.files("duckdb_extension_httpfs").rglob("httpfs.duckdb_extension"))
+home.execute(f"LOAD '{extension}'")
+home.execute(f\"\"\"CREATE SECRET (TYPE s3, PROVIDER config, KEY_ID '{sys.stdin.readline().strip()}',
+    SECRET '{sys.stdin.readline().strip()}', REGION 'us-east-1', ENDPOINT '{urlsplit(endpoint).netloc}', URL_STYLE 'path',
+    USE_SSL false)\"\"\")
+numbers = "SELECT i AS n, i % 7 AS week, repeat('x', 200) AS filling FROM range(300000) r(i)"
+home.execute(f"COPY ({numbers}) TO 's3://{bucket}/numbers.parquet'")
+home.execute(f"COPY ({numbers}) TO 's3://{bucket}/by' (FORMAT parquet, PARTITION_BY (week))")
+print(home.sql(f"SELECT sum(n) FROM 's3://{bucket}/numbers.parquet' WHERE week = 3").fetchone()[0])
+print(home.sql(f"SELECT count(*), sum(n) FROM read_parquet('s3://{bucket}/by/*/*.parquet') WHERE week = 3").fetchone())
+print(home.sql(f"SELECT count(*) FROM read_csv('s3://{bucket}/some.csv')").fetchone()[0])
+"""
+
+
+def test_duckdbs_httpfs(account: Account, s3: Any, bucket: str) -> None:
+    """Parquet written in parts, read in ranges; patterns by listing; CSV."""
+    s3.put_object(Bucket=bucket, Key="some.csv", Body=b"a,b\n1,2\n3,4\n")
+    command = [Path(sys.prefix) / "duckdb/bin/python", "-c", _QUERIES, account.endpoint, bucket]
+    keys = f"{account.access_key_id}\n{account.secret_access_key}\n"
+    done = subprocess.run(command, input=keys, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    threes = range(3, 300_000, 7)
+    assert done.stdout.split("\n") == [str(sum(threes)), f"({len(threes)}, {sum(threes)})", "2", ""]
+    assert len(s3.list_objects_v2(Bucket=bucket, Prefix="by/")["Contents"]) >= 7
 
 
 def test_boto3s_transfers(s3: Any, bucket: str, files: Path, tmp_path: Path) -> None:
