@@ -31,7 +31,8 @@ def take_headers(request: HttpRequest, scope: CredentialScope | None) -> None:
         name = unquote_to_bytes(raw).decode("latin-1").lower()
         if not _HEADER.fullmatch(name) or _NO_HEADER.fullmatch(name) or name in request.headers:
             continue
-        if name == _TOKEN if version_4 else name.startswith("if-"):
+        # Version 4 has the session's token for itself; version 2 signs no conditions.
+        if (version_4 and name == _TOKEN) or (not version_4 and name.startswith("if-")):
             continue
         found[name] = unquote_to_bytes(value).decode("latin-1")
     if found:

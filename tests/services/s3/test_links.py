@@ -18,9 +18,10 @@ from botocore.credentials import Credentials
 from tests.cloud import Account
 
 
-def put_link(account: Account, path: str, **parameters: str) -> str:
-    """A link of version 4 that holds headers in its query string, as JavaScript's clients make them."""
-    request = AWSRequest(method="PUT", url=f"{account.endpoint}{path}", params=parameters)
+def put_link(account: Account, path: str, signed: dict[str, str] | None = None, **parameters: str) -> str:
+    """A link of version 4 that holds headers in its query string, as JavaScript's clients make them; the older of them
+    name some among the `signed` headers too."""
+    request = AWSRequest(method="PUT", url=f"{account.endpoint}{path}", params=parameters, headers=signed or {})
     keys = Credentials(account.access_key_id, account.secret_access_key)
     S3SigV4QueryAuth(keys, "s3", "us-east-1").add_auth(request)
     return str(request.url)
@@ -62,6 +63,12 @@ def test_a_link_may_hold_headers(account: Account, s3: Any, bucket: str) -> None
     found = s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
     assert (found["Metadata"], found["ContentLength"], found["ChecksumType"]) == ({"foo": "bar"}, 4, "FULL_OBJECT")
     assert element("Code", put(url)[1]) == "PreconditionFailed"
+    class_of = {"x-amz-storage-class": "STANDARD_IA"}
+    twice = put_link(account, f"/{bucket}/twice", class_of, **class_of)
+    assert "x-amz-storage-class" in twice.partition("SignedHeaders")[2]
+    assert [put(twice), put(twice, **class_of)] == [(200, "")] * 2
+    assert put(twice, **{"x-amz-storage-class": "STANDARD"})[0] == 403
+    assert s3.head_object(Bucket=bucket, Key="twice")["StorageClass"] == "STANDARD_IA"
     copy = put_link(account, f"/{bucket}/copy", **{"x-amz-copy-source": f"{account.endpoint}/{bucket}/k"})
     assert "<CopyObjectResult" in put(copy, b"")[1]
     assert s3.head_object(Bucket=bucket, Key="copy")["Metadata"] == {"foo": "bar"}
