@@ -128,7 +128,13 @@ class Settings(BaseSettings):
     new_buckets: Literal["private", "open"] = Field(
         default="private",
         description="How new S3 buckets begin: `private` as at AWS since April 2023, without access control lists and "
-        "with all public access blocked; `open` as before, with lists and without a block.",
+        "with all public access blocked; `open` as before, with lists, without a block, and with no encryption told "
+        "that nobody asked for.",
+    )
+    owner_names: bool = Field(
+        default=False,
+        description="Whether S3 tells the names of owners beside their ids, in lists and access control lists, as AWS "
+        "did until November 2025.",
     )
     blob_tiers: dict[str, Path] = Field(
         default={},

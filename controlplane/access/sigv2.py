@@ -98,7 +98,7 @@ def read(request: HttpRequest) -> Signature | None:
 
 
 def _date(request: HttpRequest) -> float:
-    text = request.headers.get("x-amz-date") or request.headers.get("date") or ""
+    text = request.headers.get("x-amz-date", request.headers.get("date", ""))  # an empty one outdoes the other too
     try:
         moment = parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError) as error:

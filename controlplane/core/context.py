@@ -47,6 +47,8 @@ class Cloud:
     dns_places: Mapping[str, str] = field(default_factory=dict)
     storage_day: float = 86400.0
     """Seconds that a day has for S3 and Glacier."""
+    owner_names: bool = False
+    """Whether S3 tells names of owners."""
 
 
 class Runtime(Protocol):

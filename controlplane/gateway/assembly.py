@@ -53,6 +53,7 @@ class Assembly:
             settings.new_buckets,
             settings.dns_places,
             settings.storage_day,
+            settings.owner_names,
         )
         self.blobs = blobs_of(settings)
         self.registry = Registry.scan()

@@ -18,6 +18,8 @@ Writer = Callable[[Append, Any], None]
 # Text of these types never needs escaping.
 _SAFE = frozenset({"integer", "long", "float", "double", "boolean", "blob", "timestamp"})
 _MILLISECONDS = frozenset({"ec2", "s3", "s3control"})
+_CHOSEN = frozenset({"Date"})
+"""What clients of S3 choose themselves (until when a version is locked) is told as exactly as it was said."""
 
 
 class XmlOutput(ShapeCompiler):
@@ -114,7 +116,7 @@ class XmlOutput(ShapeCompiler):
             and self._with_milliseconds
             and timestamp_format(shape, "iso8601") == "iso8601"
         ):
-            formatter = iso8601_seconds if self._of_s3 else iso8601_milliseconds
+            formatter = iso8601_seconds if self._of_s3 and shape.name not in _CHOSEN else iso8601_milliseconds
         if shape.type_name in _SAFE:
             return lambda append, value: append(f"{start}{formatter(value)}{end}")
         return lambda append, value: append(f"{start}{escape(formatter(value))}{end}")

@@ -170,6 +170,8 @@ def test_older_signatures_of_a_bucket_count_with_and_without_its_slash(account: 
         config=Config(signature_version="s3", retries={"max_attempts": 0}),
     )
     older.create_bucket(Bucket=f"older-{os.urandom(6).hex()}")
+    older.meta.events.register("before-call.s3.*", lambda params, **_: params["headers"].update({"x-amz-date": ""}))
+    assert refused(older.list_buckets) == (403, "AccessDenied")
 
 
 def test_a_bucket_that_is_created_again_has_a_new_list(s3: Any, bucket: str) -> None:

@@ -151,6 +151,19 @@ def test_versions_behind_one_that_is_gone(s3: Any, bucket: str) -> None:
     assert [(item["VersionId"], item["IsLatest"]) for item in page] == [(ids[4], False)]
 
 
+def test_a_lock_is_told_to_the_millisecond(s3: Any, bucket: str) -> None:
+    s3.create_bucket(Bucket=f"{bucket}-locked", ObjectLockEnabledForBucket=True)
+    until = datetime.now(UTC).replace(microsecond=678_000) + timedelta(seconds=2)
+    named = {"Bucket": f"{bucket}-locked", "Key": "k"}
+    version = s3.put_object(**named)["VersionId"]
+    s3.put_object_retention(**named, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until})
+    assert s3.get_object_retention(**named)["Retention"]["RetainUntilDate"] == until
+    assert s3.head_object(**named)["ObjectLockRetainUntilDate"] == until
+    assert refused(s3.delete_object, **named, VersionId=version)["Code"] == "AccessDenied"
+    time.sleep(max((until - datetime.now(UTC)).total_seconds(), 0) + 0.01)
+    s3.delete_object(**named, VersionId=version)
+
+
 def test_words_of_refusals(account: Account, s3: Any, bucket: str) -> None:
     lax = boto3.client(
         "s3",

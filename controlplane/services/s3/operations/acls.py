@@ -7,7 +7,7 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
-from controlplane.services.s3 import events, grants, versions
+from controlplane.services.s3 import events, grants, owners, versions
 from controlplane.services.s3.buckets import ENFORCED, PREFERRED, WRITER, Bucket, on_bucket, the_bucket
 from controlplane.services.s3.errors import AccessDenied, MalformedXML, S3Error
 from controlplane.services.s3.objects import on_stored, the_object
@@ -62,7 +62,7 @@ async def get_bucket_acl(ctx: Context, request: Request) -> dict[str, Any]:
     """Owner and grants of a bucket."""
     bucket = the_bucket(ctx)
     held = grants.default(bucket.account_id) if bucket.ownership == ENFORCED else bucket.grants
-    return {"Owner": grants.owner(bucket.account_id), "Grants": grants.show(held)}
+    return await owners.named(ctx, {"Owner": grants.owner(bucket.account_id), "Grants": grants.show(held)})
 
 
 @operation("PutBucketAcl", on=on_bucket)
@@ -80,7 +80,7 @@ async def get_object_acl(ctx: Context, request: Request) -> dict[str, Any]:
     bucket, row = await the_object(ctx)
     owner = bucket.account_id if bucket.ownership == ENFORCED else row["owner"] or bucket.account_id
     held = grants.default(owner) if bucket.ownership == ENFORCED or row["acl"] is None else row["acl"]
-    return {"Owner": grants.owner(owner), "Grants": grants.show(held)}
+    return await owners.named(ctx, {"Owner": grants.owner(owner), "Grants": grants.show(held)})
 
 
 @operation("PutObjectAcl", on=on_stored(of_version="s3:PutObjectVersionAcl"))

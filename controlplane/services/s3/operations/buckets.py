@@ -8,7 +8,7 @@ from typing import Any
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, Resource, operation
 from controlplane.core.paging import decode_token, encode_token
-from controlplane.services.s3 import buckets, grants, names, tagging
+from controlplane.services.s3 import buckets, grants, names, owners, tagging
 from controlplane.services.s3.access_points import BucketHasAccessPointsAttached
 from controlplane.services.s3.buckets import ENFORCED, PREFERRED, WRITER, on_bucket, on_bucket_for, the_bucket
 from controlplane.services.s3.errors import (
@@ -176,7 +176,7 @@ async def list_buckets(ctx: Context, request: Request) -> dict[str, Any]:
         answer["Prefix"] = prefix
     if len(rows) > size:
         answer["ContinuationToken"] = encode_token(rows[size - 1]["name"])
-    return answer
+    return await owners.named(ctx, answer)
 
 
 def _after(request: Mapping[str, Any]) -> str:

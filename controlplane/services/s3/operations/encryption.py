@@ -8,17 +8,26 @@ from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
 from controlplane.services.s3.buckets import on_bucket_for, the_bucket
 from controlplane.services.s3.encryption import DSSE, KMS, S3
-from controlplane.services.s3.errors import InvalidArgument, MalformedXML
+from controlplane.services.s3.errors import InvalidArgument, MalformedXML, S3Error
 from controlplane.services.s3.queries import buckets as queries
 
 _GET, _PUT = "s3:GetEncryptionConfiguration", "s3:PutEncryptionConfiguration"
 _DEFAULT = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": S3}, "BucketKeyEnabled": False}
 
 
+class EncryptionConfigurationNotFound(S3Error):
+    code, status = "ServerSideEncryptionConfigurationNotFoundError", 404
+    text = "The server side encryption configuration was not found"
+
+
 @operation("GetBucketEncryption", on=on_bucket_for(_GET), action=_GET)
 async def get_bucket_encryption(ctx: Context, request: Request) -> dict[str, Any]:
-    """The default encryption: the cloud's own key where nothing else was said."""
-    rule = the_bucket(ctx).settings.get("encryption") or _DEFAULT
+    """The default encryption: the cloud's own key where nothing else was said, which older AWS did not tell.
+    Raises EncryptionConfigurationNotFound."""
+    rule = the_bucket(ctx).settings.get("encryption")
+    if rule is None and ctx.cloud.new_buckets == "open":
+        raise EncryptionConfigurationNotFound(BucketName=the_bucket(ctx).name)
+    rule = rule or _DEFAULT
     return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
 from controlplane.core.paging import decode_token, encode_token
-from controlplane.services.s3 import checksums, grants, listing, objects, versions
+from controlplane.services.s3 import checksums, grants, listing, objects, owners, versions
 from controlplane.services.s3.buckets import Bucket, on_bucket, on_bucket_for, the_bucket
 from controlplane.services.s3.errors import InvalidArgument
 
@@ -33,7 +33,7 @@ async def list_objects_v2(ctx: Context, request: Request) -> dict[str, Any]:
         answer["StartAfter"] = show(after)
     if page.truncated:
         answer["NextContinuationToken"] = encode_token(page.last.hex())
-    return answer
+    return await owners.named(ctx, answer)
 
 
 @operation("ListObjects", on=on_bucket, action="s3:ListBucket")
@@ -47,7 +47,7 @@ async def list_objects(ctx: Context, request: Request) -> dict[str, Any]:
     answer = {**_frame(bucket, request, page, most, show), "Marker": show(marker), "Contents": contents}
     if page.truncated and request.get("Delimiter"):
         answer["NextMarker"] = show(page.last)
-    return answer
+    return await owners.named(ctx, answer)
 
 
 async def _page(
@@ -116,7 +116,7 @@ async def list_object_versions(ctx: Context, request: Request) -> dict[str, Any]
         answer["NextKeyMarker"] = show(page.last)
         if page.last_row is not None:
             answer["NextVersionIdMarker"] = versions.shown(page.last_row["version"])
-    return answer
+    return await owners.named(ctx, answer)
 
 
 async def _place(ctx: Context, bucket: Bucket, marker: str, version: str | None) -> listing.Place | None:

@@ -17,6 +17,7 @@ from controlplane.services.s3 import (
     grants,
     listing,
     objects,
+    owners,
     storing,
     uploads,
     versions,
@@ -294,7 +295,7 @@ async def list_parts(ctx: Context, request: Request) -> dict[str, Any]:
     }
     if kept["algorithm"] is not None:
         told |= {"ChecksumAlgorithm": kept["algorithm"].upper(), "ChecksumType": kept["sum_type"]}
-    return told
+    return await owners.named(ctx, told)
 
 
 def _shown_part(row: Any, *, with_sums: bool) -> dict[str, Any]:
@@ -365,7 +366,7 @@ async def list_multipart_uploads(ctx: Context, request: Request) -> dict[str, An
         told["Delimiter"] = show(delimiter)
     if request.get("EncodingType"):
         told["EncodingType"] = request["EncodingType"]
-    return {name: value for name, value in told.items() if value is not None and value != []}
+    return await owners.named(ctx, {name: value for name, value in told.items() if value is not None and value != []})
 
 
 async def _behind(ctx: Context, bucket: Bucket, marker: str, id_marker: str) -> queries.Place:
