@@ -80,6 +80,7 @@ class OwnServices:
                 runtime=self._dispatcher,
                 model=entry.model,
                 source_ip=http.client,
+                user_agent=http.headers.get("user-agent", ""),
                 endpoint=f"{http.scheme}://{http.headers.get('host', '')}",
             )
             return await spec.run(ctx, {**request.query_params, **request.path_params})

@@ -12,7 +12,16 @@ from typing import Any
 from uuid import uuid4
 
 from controlplane.core.context import Context
-from controlplane.services.ses import configuration_sets, events, fates, identities, mailing, relaying, suppression
+from controlplane.services.ses import (
+    configuration_sets,
+    events,
+    fates,
+    identities,
+    mailing,
+    relaying,
+    suppression,
+    tracking,
+)
 from controlplane.services.ses.addresses import all_bare, identities_of
 from controlplane.services.ses.errors import (
     AccountSendingPaused,
@@ -107,6 +116,9 @@ async def send(ctx: Context, letter: Letter) -> str:
     if len(content) > mailing.LARGEST:
         raise InvalidParameterValue("Message length is more than 10485760 bytes long")
     facts = _facts(ctx, letter, identity, used, content, message_id)
+    tracked = tracking.wanted(facts) if ctx.endpoint else set()
+    if tracked:
+        content = tracking.rewritten(content, id, tracked, _tracker(ctx, used), ctx.engine("sealing"))
     content = mailing.signed(ctx.engine("sealing"), rows.values(), content)
     box, settings = (ctx.account_id, ctx.region), account["settings"] if account is not None else {}
     why = suppression.reasons(settings, used["options"] if used else {})
@@ -126,7 +138,7 @@ async def send(ctx: Context, letter: Letter) -> str:
         bounced=0 if infected else len(fate.bounced) + len(fate.suppressed),
         complained=0 if infected else len(fate.complained),
         waiting=waiting,
-        facts=facts if waiting else {},
+        facts=facts if waiting or tracked else {},
     )
     first = events.Event("Send", {})
     after = [events.Event("Reject", {"reason": "Bad content"})] if infected else fate.events()
@@ -134,6 +146,12 @@ async def send(ctx: Context, letter: Letter) -> str:
     if waiting:
         await wake(ctx.db, relaying.RELAY, str(id))
     return message_id
+
+
+def _tracker(ctx: Context, used: Any) -> str:
+    """Where links and pictures lead: the cloud, under the name that the configuration set says."""
+    domain = (used["options"].get("TrackingOptions") or {}).get("CustomRedirectDomain")
+    return f"{ctx.endpoint.partition('://')[0]}://{domain}" if domain else ctx.endpoint
 
 
 async def check_verified(ctx: Context, address: str) -> None:
