@@ -354,3 +354,14 @@ def test_key_ids_carry_their_account() -> None:
     for wrong in ("", "AKIA", "AKIAIOSFODNN7EXAMPLE", "AKIA" + "0" * 16, "x" * 20):
         with pytest.raises(ValueError, match="not an access key id"):
             keys.account_of(wrong)
+
+
+async def test_a_blank_in_a_query_string_may_stand_as_a_form_writes_it(door: Door) -> None:
+    request = AWSRequest("POST", f"http://{HOST}/", params={"Message": "two words"})
+    own = Credentials(door.account.access_key_id, door.account.secret_access_key)
+    SigV4Auth(own, "sts", "us-east-1").add_auth(request)
+    sent = as_sent(request.prepare())
+    sent.query_string = b"Message=two+words"
+    assert (await door.enter(sent)).account_id == door.account.id
+    sent.query_string = b"Message=two+swords"
+    assert await door.refused(sent) == "SignatureDoesNotMatch"
