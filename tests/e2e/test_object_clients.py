@@ -124,8 +124,8 @@ home = duckdb.connect()
 extension = next(importlib.resources.files("duckdb_extension_httpfs").rglob("httpfs.duckdb_extension"))
 home.execute(f"LOAD '{extension}'")
 home.execute(f\"\"\"CREATE SECRET (TYPE s3, PROVIDER config, KEY_ID '{sys.stdin.readline().strip()}',
-    SECRET '{sys.stdin.readline().strip()}', REGION 'us-east-1', ENDPOINT '{urlsplit(endpoint).netloc}', URL_STYLE 'path',
-    USE_SSL false)\"\"\")
+    SECRET '{sys.stdin.readline().strip()}', REGION 'us-east-1', ENDPOINT '{urlsplit(endpoint).netloc}',
+    URL_STYLE 'path', USE_SSL false)\"\"\")
 numbers = "SELECT i AS n, i % 7 AS week, repeat('x', 200) AS filling FROM range(300000) r(i)"
 home.execute(f"COPY ({numbers}) TO 's3://{bucket}/numbers.parquet'")
 home.execute(f"COPY ({numbers}) TO 's3://{bucket}/by' (FORMAT parquet, PARTITION_BY (week))")

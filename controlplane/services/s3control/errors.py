@@ -19,3 +19,15 @@ class NoSuchPublicAccessBlockConfiguration(AwsError):
 
 class NoSuchAccessPointPolicy(AwsError):
     code, status = "NoSuchAccessPointPolicy", 404
+
+
+class BadRequestException(AwsError):
+    code = "BadRequestException"
+
+
+class JobStatusException(AwsError):
+    code = "JobStatusException"
+
+
+class NotFoundException(AwsError):
+    code, status = "NotFoundException", 404

@@ -1,0 +1,113 @@
+"""Runs batch jobs, a task at a time, with the role that the job's owner named."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from controlplane.access.assuming import assume
+from controlplane.core.context import Context, Unit
+from controlplane.core.errors import AwsError
+from controlplane.services.s3control import queries
+from controlplane.services.s3control.batch import ENDED, JOB, SERVICE, manifests, reports, tasks
+from controlplane.services.s3control.batch.manifests import BadManifest
+from controlplane.work.reconciler import GONE, Again, Outcome, Run, reconciler
+
+log = logging.getLogger("celaje.s3control")
+
+_TRIED, _FAILED_OF_THEM = 1000, 0.5
+"""A job fails when so many of its tasks were tried and more than this share was in vain."""
+_AT_A_TIME = 500
+_SESSION = "s3-batch"
+
+
+@reconciler(JOB)
+async def run_job(run: Run, key: str) -> Outcome:
+    """Bring a job forward: its manifest is read, its tasks are tried in order, its report is written."""
+    async with run.step() as db:
+        row = await queries.job(db, key)
+    if row is None or row["status"] in ENDED or row["status"] == "Suspended":
+        return GONE
+    try:
+        return await _advance(run, row)
+    except BadManifest as error:
+        failure = [error.code, str(error)]
+    except AwsError as error:  # the role cannot be had, or the report not be written
+        failure = [error.code, error.message]
+    async with run.step() as db:
+        await queries.forget_results(db, row["id"])
+        await queries.move(db, row["id"], row["status"], "Failed", failure=failure)
+    return GONE
+
+
+async def _advance(run: Run, row: Any) -> Outcome:
+    status = row["status"]
+    if status == "Cancelling":
+        return await _end(run, row, "Cancelled")
+    if status in ("New", "Preparing", "Ready", "Active"):
+        async with run.step() as db:
+            objects = await manifests.read(await _acting(run, db, row), row["manifest"])
+        if status in ("New", "Preparing"):
+            waits = row["confirmation"] and row["reason"] is None
+            await _move(run, row, "Suspended" if waits else "Active", total=len(objects))
+            return GONE if waits else Again(0)
+        if status == "Ready":
+            await _move(run, row, "Active")
+            return Again(0)
+        return await _work(run, row, objects)
+    return await _end(run, row, "Complete" if status == "Completing" else "Failed")
+
+
+async def _move(run: Run, row: Any, status: str, **more: Any) -> None:
+    async with run.step() as db:
+        await queries.move(db, row["id"], row["status"], status, **more)
+
+
+async def _acting(run: Run, db: Unit, row: Any) -> Context:
+    arn = f"arn:aws:s3:{row['region']}:{row['account_id']}:job/{row['id']}"
+    return await assume(run.acting(db, SERVICE, arn), row["role_arn"], _SESSION)
+
+
+async def _work(run: Run, row: Any, objects: list[dict[str, str]]) -> Outcome:
+    """Try some of the tasks that are left."""
+    failed, operation = row["failed"], tasks.restored(row["operation"])
+    for number in range(row["done"], min(row["done"] + _AT_A_TIME, len(objects))):
+        went_well = await _try(run, row, operation, number, objects[number])
+        if went_well is None:
+            return Again(0)
+        failed += not went_well
+        if number + 1 >= _TRIED and failed > _FAILED_OF_THEM * (number + 1):
+            await _move(run, row, "Failing", failure=["JobFailureRateExceeded", "More than half of the tasks failed."])
+            return Again(0)
+    if row["done"] + _AT_A_TIME >= len(objects):
+        await _move(run, row, "Completing")
+    return Again(0)
+
+
+async def _try(run: Run, row: Any, operation: dict[str, Any], number: int, named: dict[str, str]) -> bool | None:
+    """Whether a task went well; None where the job is not active any more. Its effect and its count are one step."""
+    kept = bool(row["report"].get("Enabled"))
+    try:
+        async with run.step() as db:
+            line = reports.line(named, "succeeded", "", 200, "Successful")
+            every = kept and row["report"].get("ReportScope") != reports.FAILED_ONLY
+            if not await queries.step(db, row, number, line, failed=False, kept=every):
+                return None
+            name, request = tasks.request_for(operation, named)
+            await (await _acting(run, db, row)).call("s3", name, request)
+            return True
+    except AwsError as error:
+        line = reports.line(named, "failed", error.code, error.status, error.message)
+        async with run.step() as db:
+            if not await queries.step(db, row, number, line, failed=True, kept=kept):
+                return None
+        return False
+
+
+async def _end(run: Run, row: Any, status: str) -> Outcome:
+    async with run.step() as db:
+        if row["report"].get("Enabled"):
+            await reports.write(await _acting(run, db, row), row, await queries.results(db, row["id"]))
+        await queries.forget_results(db, row["id"])
+        await queries.move(db, row["id"], row["status"], status)
+    return GONE
