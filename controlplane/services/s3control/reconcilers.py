@@ -17,7 +17,7 @@ log = logging.getLogger("celaje.s3control")
 
 _TRIED, _FAILED_OF_THEM = 1000, 0.5
 """A job fails when so many of its tasks were tried and more than this share was in vain."""
-_AT_A_TIME = 500
+_AT_A_TIME = 1000
 _SESSION = "s3-batch"
 
 
@@ -46,15 +46,16 @@ async def _advance(run: Run, row: Any) -> Outcome:
         return await _end(run, row, "Cancelled")
     if status in ("New", "Preparing", "Ready", "Active"):
         async with run.step() as db:
-            objects = await manifests.read(await _acting(run, db, row), row["manifest"])
+            ctx = await _acting(run, db, row)
+            total, objects = await manifests.read(ctx, row["manifest"], row["done"], _AT_A_TIME)
         if status in ("New", "Preparing"):
             waits = row["confirmation"] and row["reason"] is None
-            await _move(run, row, "Suspended" if waits else "Active", total=len(objects))
+            await _move(run, row, "Suspended" if waits else "Active", total=total)
             return GONE if waits else Again(0)
         if status == "Ready":
             await _move(run, row, "Active")
             return Again(0)
-        return await _work(run, row, objects)
+        return await _work(run, row, objects, total)
     return await _end(run, row, "Complete" if status == "Completing" else "Failed")
 
 
@@ -68,18 +69,18 @@ async def _acting(run: Run, db: Unit, row: Any) -> Context:
     return await assume(run.acting(db, SERVICE, arn), row["role_arn"], _SESSION)
 
 
-async def _work(run: Run, row: Any, objects: list[dict[str, str]]) -> Outcome:
+async def _work(run: Run, row: Any, objects: list[dict[str, str]], total: int) -> Outcome:
     """Try some of the tasks that are left."""
     failed, operation = row["failed"], tasks.restored(row["operation"])
-    for number in range(row["done"], min(row["done"] + _AT_A_TIME, len(objects))):
-        went_well = await _try(run, row, operation, number, objects[number])
+    for number, named in enumerate(objects, row["done"]):
+        went_well = await _try(run, row, operation, number, named)
         if went_well is None:
             return Again(0)
         failed += not went_well
         if number + 1 >= _TRIED and failed > _FAILED_OF_THEM * (number + 1):
             await _move(run, row, "Failing", failure=["JobFailureRateExceeded", "More than half of the tasks failed."])
             return Again(0)
-    if row["done"] + _AT_A_TIME >= len(objects):
+    if row["done"] + len(objects) >= total:
         await _move(run, row, "Completing")
     return Again(0)
 

@@ -152,3 +152,13 @@ def test_what_cannot_be_is_refused_or_fails_with_a_reason(jobs: Jobs) -> None:
     assert code_of(jobs.create, operation=holding, Report={"Enabled": True}) == "BadRequestException"
     assert code_of(jobs.create, operation=holding, RoleArn="arn:aws:iam::123456789012:role/x") == "AccessDenied"
     assert code_of(jobs.create, operation={"S3ReplicateObject": {}}) == "NotImplemented"
+
+
+def test_a_job_that_mostly_fails_is_given_up(jobs: Jobs) -> None:
+    lines = f"{jobs.bucket},a\n" + f"{jobs.bucket},none\n" * 1100
+    jobs.tag = jobs.s3.put_object(Bucket=jobs.bucket, Key="manifest.csv", Body=lines.encode())["ETag"]
+    told = jobs.job(jobs.create({"S3PutObjectTagging": {"TagSet": [{"Key": "k", "Value": "v"}]}}))
+    assert (told["Status"], told["FailureReasons"][0]["FailureCode"]) == ("Failed", "JobFailureRateExceeded")
+    progress = told["ProgressSummary"]
+    assert (progress["TotalNumberOfTasks"], progress["NumberOfTasksSucceeded"]) == (1101, 1)
+    assert progress["NumberOfTasksFailed"] == 999

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from urllib.parse import unquote
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 
-LARGEST = 256 * 1024 * 1024
+LARGEST = 64 * 1024 * 1024
 FORMAT = "S3BatchOperations_CSV_20180820"
 
 
@@ -31,8 +32,8 @@ def place_of(arn: str) -> tuple[str, str]:
     return bucket, key
 
 
-async def read(ctx: Context, manifest: dict[str, Any]) -> list[dict[str, str]]:
-    """The objects of a manifest, by name. Raises BadManifest."""
+async def read(ctx: Context, manifest: dict[str, Any], first: int, size: int) -> tuple[int, list[dict[str, str]]]:
+    """How many objects a manifest names, and some of them. Raises BadManifest."""
     location = manifest["Location"]
     bucket, key = place_of(location["ObjectArn"])
     request = {"Bucket": bucket, "Key": key, "IfMatch": location["ETag"]}
@@ -46,23 +47,32 @@ async def read(ctx: Context, manifest: dict[str, Any]) -> list[dict[str, str]]:
         raise BadManifest("ManifestTooLarge", f"The manifest is larger than {LARGEST} bytes.")
     body = told["Body"]
     data = body if isinstance(body, bytes) else b"".join([block async for block in body])
-    return _objects(data, manifest["Spec"].get("Fields") or ["Bucket", "Key"])
+    return await asyncio.to_thread(_objects, data, manifest["Spec"]["Fields"], range(first, first + size))
 
 
-def _objects(data: bytes, fields: Sequence[str]) -> list[dict[str, str]]:
+def _objects(data: bytes, fields: Sequence[str], wanted: range) -> tuple[int, list[dict[str, str]]]:
+    """Every line is looked at, few are kept: a manifest may have millions."""
+    total, found = 0, []
     try:
-        rows = [row for row in csv.reader(io.StringIO(data.decode(), newline="")) if row]
+        for row in csv.reader(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")):
+            if not row:
+                continue
+            named = _named(row, fields, total + 1)
+            if total in wanted:
+                found.append(named)
+            total += 1
     except (UnicodeError, csv.Error) as error:
         raise BadManifest("InvalidManifest", "The manifest is not a CSV file in UTF-8.") from error
-    found = []
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(fields):
-            text = f"Line {number} of the manifest has {len(row)} columns; its fields are {len(fields)}."
-            raise BadManifest("InvalidManifest", text)
-        named = {name: value for name, value in zip(fields, row, strict=True) if name != "Ignore" and value}
-        if "Bucket" not in named or "Key" not in named:
-            raise BadManifest("InvalidManifest", f"Line {number} of the manifest names no bucket or no key.")
-        found.append({**named, "Key": unquote(named["Key"])})
-    if not found:
+    if not total:
         raise BadManifest("InvalidManifest", "The manifest names no objects.")
-    return found
+    return total, found
+
+
+def _named(row: Sequence[str], fields: Sequence[str], number: int) -> dict[str, str]:
+    if len(row) != len(fields):
+        text = f"Line {number} of the manifest has {len(row)} columns; its fields are {len(fields)}."
+        raise BadManifest("InvalidManifest", text)
+    named = {name: value for name, value in zip(fields, row, strict=True) if name != "Ignore" and value}
+    if "Bucket" not in named or "Key" not in named:
+        raise BadManifest("InvalidManifest", f"Line {number} of the manifest names no bucket or no key.")
+    return {**named, "Key": unquote(named["Key"])}
