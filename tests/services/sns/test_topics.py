@@ -129,6 +129,34 @@ def test_the_queue_s_policy_decides_and_dead_letters_are_kept(lab: Lab) -> None:
     assert not lab.take(closed, 0)
 
 
+@pytest.mark.parametrize("number", [1, 4])
+def test_what_happens_to_a_queue_counts_for_the_next_message(lab: Lab, number: int) -> None:
+    """However few or many there are: what is known of queues is kept, but the write notices that it is old."""
+    topic = lab.topic()
+    queues = [lab.queue(topic) for _ in range(number + 1)]
+    for _, arn in queues:
+        attributes = {"RawMessageDelivery": "true"}
+        lab.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
+    first, *others = [url for url, _ in queues]
+
+    def heard(url: str) -> list[str]:
+        found = lab.take(url, 2)
+        for message in found:
+            lab.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        assert len({message["MessageId"] for message in found}) == len(found)
+        return [message["Body"] for message in found]
+
+    for _ in range(3):  # each of the gateways learns what there is
+        lab.sns.publish(TopicArn=topic, Message="one")
+    assert all(heard(url) == ["one"] * 3 for url in (first, *others))
+    lab.sqs.set_queue_attributes(QueueUrl=first, Attributes={"Policy": ""})
+    lab.sns.publish(TopicArn=topic, Message="two")
+    assert [heard(url) for url in (first, *others)] == [[], *[["two"]] * number]
+    lab.sqs.delete_queue(QueueUrl=others[0])
+    lab.sns.publish(TopicArn=topic, Message="three")
+    assert [heard(url) for url in others[1:]] == [["three"]] * (number - 1)
+
+
 def test_a_fifo_topic_keeps_order_and_knows_repeats(lab: Lab) -> None:
     topic = lab.topic(fifo=True)
     url, _ = lab.subscribed(topic, fifo=True, RawMessageDelivery="true")
