@@ -104,6 +104,13 @@ class Forward(Document):
     targets: tuple[str, ...] = ()
 
 
+class Inbound(Document):
+    """Further addresses in this VPC at which its resolver answers."""
+
+    id: str
+    addresses: tuple[str, ...]
+
+
 class FirewallRule(Document):
     """A rule of DNS Firewall. The first whose `domains` (`name`, `*.name` for all below it, `*`) and `type` (empty:
     any) fit a question decides. `action` is ALLOW, ALERT or BLOCK; `response` to what is blocked is NODATA, NXDOMAIN or
@@ -151,6 +158,7 @@ class Vpc(Document):
     forwards: tuple[Forward, ...] = ()
     firewalls: tuple[Firewall, ...] = ()
     query_logs: tuple[QueryLog, ...] = ()
+    inbounds: tuple[Inbound, ...] = ()
 
     @property
     def guarded(self) -> bool:

@@ -49,11 +49,8 @@ class Guard:
         self._upstream: _Upstream | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._open = 0
-
-    @property
-    def listening(self) -> bool:
-        """Whether guests reach it."""
-        return bool(self._servers)
+        self.addresses: list[str] = []
+        """Where guests reach it; none while it does not listen."""
 
     def load(self, document: Vpc) -> None:
         """Go by this document from now on."""
@@ -83,6 +80,7 @@ class Guard:
             transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=each)
             self._transports.append(transport)
         self._servers = [await asyncio.start_server(self._converse, sock=each) for each in streams]
+        self.addresses = addresses
 
     def close(self) -> None:
         """Listen no longer."""
@@ -90,7 +88,7 @@ class Guard:
             transport.close()
         for server in self._servers:
             server.close()
-        self._transports, self._servers = [], []
+        self._transports, self._servers, self.addresses = [], [], []
 
     def received(self, data: bytes, sender: tuple[str, int], transport: asyncio.DatagramTransport) -> None:
         """A question by datagram."""

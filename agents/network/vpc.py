@@ -38,7 +38,8 @@ _SYSCTLS = (
 
 def resolvers(document: Vpc) -> list[str]:
     """The addresses at which guests ask for names."""
-    return [str(IPv4Network(document.cidrs[0])[2]), _TIME_AND_NAMES]
+    inbound = sorted({address for each in document.inbounds for address in each.addresses})
+    return [str(IPv4Network(document.cidrs[0])[2]), _TIME_AND_NAMES, *inbound]
 
 
 class VpcNetwork:
@@ -156,12 +157,24 @@ class VpcNetwork:
                 f"address add {subnet.gateway}/{network.prefixlen} dev {name}",
             ]
         created = wanted.keys() - present
-        resolver = IPv4Network(document.cidrs[0])[2]
-        await self.namespace.ip(*lines, f"address replace {resolver}/32 dev lo")
+        await self.namespace.ip(*lines, *await self._own_addresses(document))
         # The one answers for addresses on the bridge itself, the other for those on other hosts.
         for setting in ("proxy_arp_pvlan", "proxy_arp"):
             await self.namespace.sysctl((f"ipv4/conf/{name}/{setting}", "1") for name in created)
         await self.namespace.ip(*(f"link set {name} up" for name in created))
+
+    async def _own_addresses(self, document: Vpc) -> list[str]:
+        """Commands that give the router the resolver's addresses, and take those of endpoints that are gone."""
+        wanted = resolvers(document)
+        if self.document is not None and resolvers(self.document) == wanted:
+            return []
+        shown = await self.namespace.show("address", "show", "dev", "lo")
+        there = {each["local"] for link in shown for each in link.get("addr_info", ()) if each["family"] == "inet"}
+        stale = there - {*wanted, METADATA, "127.0.0.1"}
+        return [
+            *(f"address delete {address}/32 dev lo" for address in sorted(stale)),
+            *(f"address replace {address}/32 dev lo" for address in wanted),
+        ]
 
     async def _sync_ports(self, document: Vpc) -> None:
         """Plug what is open but not plugged, as after a crash between the two; unplug what is no longer wanted."""

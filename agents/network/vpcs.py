@@ -66,7 +66,7 @@ class Vpcs:
         fresh = await network.sync(document)
         if fresh:
             await self._listen(network)
-        if document.guarded and (fresh or not guard.listening):
+        if document.guarded and (fresh or guard.addresses != resolvers(document)):
             await guard.listen(network.namespace, resolvers(document))
         async with self._changed:
             self._changed.notify_all()

@@ -1,21 +1,22 @@
 """What the resolvers of VPCs know beside the names of machines: private zones, who is asked for other names, what is
-blocked, and whether questions are logged."""
+blocked, whether questions are logged, and where else they answer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from agents.contract.network import Firewall, Forward, PrivateZone, QueryLog
+from agents.contract.network import Firewall, Forward, Inbound, PrivateZone, QueryLog
 from controlplane.core.context import Unit
 
-Entry = PrivateZone | Forward | Firewall | QueryLog
+Entry = PrivateZone | Forward | Firewall | QueryLog | Inbound
 
 _KINDS: dict[str, tuple[str, type[Entry]]] = {
     "zone": ("zones", PrivateZone),
     "forward": ("forwards", Forward),
     "firewall": ("firewalls", Firewall),
     "log": ("query_logs", QueryLog),
+    "inbound": ("inbounds", Inbound),
 }
 _PUT = """
 INSERT INTO fleet_resolving (vpc_id, id, kind, document) VALUES ($1, $2, $3, $4)

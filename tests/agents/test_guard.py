@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 
+import dns.exception
 import dns.message
 import dns.name
 import dns.query
 import dns.rcode
 import pytest
 
-from agents.contract.network import Firewall, FirewallRule, QueryLog, SecurityGroup, Vpc
+from agents.contract.network import Firewall, FirewallRule, Inbound, QueryLog, SecurityGroup, Vpc
 from agents.network.namespace import Namespace
 from agents.network.rules import Rules
 from tests.agents import documents
@@ -80,10 +81,12 @@ def want(host: Host) -> Iterator[Callable[[Vpc], None]]:
 
 @pytest.mark.machines
 def test_questions_are_blocked_answered_and_told(host: Host, want: Callable[[Vpc], None]) -> None:
-    def asked(name: str, type: str = "A", *, tcp: bool = False) -> dns.message.Message:
+    def asked(
+        name: str, type: str = "A", *, tcp: bool = False, at: str = RESOLVER, seconds: float = 10
+    ) -> dns.message.Message:
         def inside() -> dns.message.Message:
             ask = dns.query.tcp if tcp else dns.query.udp
-            return ask(dns.message.make_query(name, type), RESOLVER, 10)
+            return ask(dns.message.make_query(name, type), at, seconds)
 
         async def within() -> dns.message.Message:
             return await Namespace(host.names.namespace(ID)).within(inside)
@@ -113,5 +116,12 @@ def test_questions_are_blocked_answered_and_told(host: Host, want: Callable[[Vpc
     assert (db.vpc, db.type, db.rcode, db.action, db.group, db.domain_list) == (ID, "A", "NOERROR", "BLOCK", "g", "d")
     assert db.answers == (("safe.corp.internal.", "CNAME"), ("10.0.0.6", "A"))
     assert (told["safe.corp.internal."].transport, told["safe.corp.internal."].action) == ("TCP", "")
-    want(document())
+    inbound = (Inbound(id="in", addresses=("10.0.0.77",)),)
+    want(document(*blocks).model_copy(update={"inbounds": inbound}))
+    assert asked("bad.corp.internal", at="10.0.0.77").rcode() == dns.rcode.NXDOMAIN, "an endpoint is guarded too"
+    want(document().model_copy(update={"inbounds": inbound}))
     assert values(asked("bad.corp.internal")) == ["10.0.0.8"], "dnsmasq has its place back"
+    assert values(asked("bad.corp.internal", at="10.0.0.77")) == ["10.0.0.8"]
+    want(document())
+    with pytest.raises((dns.exception.Timeout, OSError)):
+        asked("bad.corp.internal", at="10.0.0.77", seconds=1)

@@ -79,3 +79,26 @@ def test_what_cannot_be_forwarded(place: Place, account: Account, cloud: Cloud) 
     assert code(theirs) == "ResourceNotFoundException"
     stolen = lambda: other.rule(ResolverEndpointId=place.endpoint)  # noqa: E731
     assert code(stolen) == "ResourceNotFoundException"
+
+
+def test_addresses_of_endpoints_are_kept_from_others(account: Account) -> None:
+    place, ec2 = Place(account, "INBOUND"), account.client("ec2")
+    addresses = place.client.list_resolver_endpoint_ip_addresses(ResolverEndpointId=place.endpoint)["IpAddresses"]
+    taken = {"SubnetId": addresses[0]["SubnetId"], "PrivateIpAddress": addresses[0]["Ip"]}
+    assert code(lambda: ec2.create_network_interface(**taken)) == "InvalidIPAddress.InUse"
+    group = place.client.get_resolver_endpoint(ResolverEndpointId=place.endpoint)["ResolverEndpoint"][
+        "SecurityGroupIds"
+    ]
+
+    def second(ip: str) -> None:
+        subnet = addresses[0]["SubnetId"]
+        given = {"CreatorRequestId": uuid.uuid4().hex, "Direction": "INBOUND", "SecurityGroupIds": group}
+        place.client.create_resolver_endpoint(
+            **given, IpAddresses=[{"SubnetId": subnet, "Ip": ip}, {"SubnetId": subnet}]
+        )
+
+    for ip in (addresses[0]["Ip"], "10.99.0.1", "nowhere"):
+        assert code(lambda ip=ip: second(ip)) in ("InvalidParameterException", "ValidationException"), ip
+    assert len(ec2.describe_network_interfaces()["NetworkInterfaces"]) == 2, "nothing is left of what was refused"
+    place.client.delete_resolver_endpoint(ResolverEndpointId=place.endpoint)
+    ec2.create_network_interface(**taken)

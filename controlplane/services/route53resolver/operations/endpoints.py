@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
 from typing import Any
 
+from agents.contract.network import Inbound
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.operation import ANY, operation
+from controlplane.fleet import resolving
 from controlplane.services.route53resolver.errors import (
     InvalidParameterException,
     InvalidRequestException,
@@ -17,7 +18,9 @@ from controlplane.services.route53resolver.errors import (
     ResourceNotFoundException,
 )
 from controlplane.services.route53resolver.listing import arn, new_id, on, page, tags, time, told
+from controlplane.services.route53resolver.vpcs import publish
 
+_DESCRIPTION = "Route 53 Resolver endpoint"
 _KINDS = {"INBOUND": "in", "OUTBOUND": "out"}
 _INSERT = """
 INSERT INTO route53resolver_endpoints
@@ -26,6 +29,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNIN
 """
 _FIND = "SELECT * FROM route53resolver_endpoints WHERE id = $1 AND account_id = $2 AND region = $3"
 _LIST = "SELECT * FROM route53resolver_endpoints WHERE account_id = $1 AND region = $2 ORDER BY id"
+_ASKED = "SELECT true FROM route53resolver_endpoints WHERE account_id = $1 AND region = $2 AND request_id = $3"
 _NAME = "UPDATE route53resolver_endpoints SET name = $2, modified_at = now() WHERE id = $1 RETURNING *"
 _USED = "SELECT EXISTS (SELECT FROM route53resolver_rules WHERE endpoint_id = $1)"
 _on = on("resolver-endpoint", "ResolverEndpointId")
@@ -69,20 +73,27 @@ async def create_resolver_endpoint(ctx: Context, request: Any) -> dict[str, Any]
         raise InvalidParameterException("[RSLVR-00401] The direction must be INBOUND or OUTBOUND.")
     if len(request["IpAddresses"]) < 2:
         raise InvalidRequestException("[RSLVR-00403] Resolver endpoint needs at least 2 IP addresses.")
+    own = (ctx.account_id, ctx.region, request["CreatorRequestId"])
+    exists = ResourceExistsException(
+        f"[RSLVR-00402] Resolver endpoint with creator request ID {own[2]} already exists."
+    )
+    if await ctx.db.fetchval(_ASKED, *own):
+        raise exists
     vpc, addresses = await _addresses(ctx, request)
     id = new_id(_KINDS[request["Direction"]])
-    kept = tags(request.get("Tags"))
-    own = (id, ctx.account_id, ctx.region, request["CreatorRequestId"], request.get("Name"), request["Direction"])
-    row = await ctx.db.fetchrow(_INSERT, *own, vpc, list(request["SecurityGroupIds"]), addresses, kept)
+    settings = (request.get("Name"), request["Direction"], vpc, list(request["SecurityGroupIds"]), addresses)
+    row = await ctx.db.fetchrow(_INSERT, id, *own, *settings, tags(request.get("Tags")))
     if row is None:
-        raise ResourceExistsException(
-            f"[RSLVR-00402] Resolver endpoint with creator request ID {request['CreatorRequestId']} already exists."
-        )
+        raise exists
+    if row["direction"] == "INBOUND":
+        inbound = Inbound(id=id, addresses=tuple(item["Ip"] for item in addresses))
+        await resolving.put(ctx.db, vpc, inbound)
+        await publish(ctx, vpc)
     return {"ResolverEndpoint": _shown(ctx, row, "CREATING")}
 
 
 async def _addresses(ctx: Context, request: Any) -> tuple[str, list[dict[str, Any]]]:
-    """The VPC and the addresses, those that are left out chosen."""
+    """The VPC, and the addresses, each with a network interface that keeps it from others."""
     ids = [item["SubnetId"] for item in request["IpAddresses"]]
     try:
         found = await ctx.call("ec2", "DescribeSubnets", {"SubnetIds": sorted(set(ids))})
@@ -97,16 +108,18 @@ async def _addresses(ctx: Context, request: Any) -> tuple[str, list[dict[str, An
         raise InvalidParameterException("[RSLVR-00406] All subnets must be of one VPC.")
     chosen: list[dict[str, Any]] = []
     for item in request["IpAddresses"]:
-        network = ip_network(subnets[item["SubnetId"]]["CidrBlock"])
-        taken = {each["Ip"] for each in chosen}
-        address = item.get("Ip") or next(str(each) for each in list(network)[10:] if str(each) not in taken)
+        wanted = {"PrivateIpAddress": item["Ip"]} if item.get("Ip") else {}
+        made = {"SubnetId": item["SubnetId"], "Groups": list(request["SecurityGroupIds"]), **wanted}
         try:
-            inside = ip_address(address) in network
-        except ValueError:
-            inside = False
-        if not inside or address in taken:
-            raise InvalidParameterException(f"[RSLVR-00407] {address[:64]} cannot be used in {item['SubnetId']}.")
-        chosen.append({"IpId": new_id("ip").replace("rslvr-", "rni-"), "SubnetId": item["SubnetId"], "Ip": address})
+            answer = await ctx.call("ec2", "CreateNetworkInterface", {**made, "Description": _DESCRIPTION})
+        except AwsError as error:
+            if error.status >= 500 or error.code == "UnauthorizedOperation":
+                raise
+            raise InvalidParameterException(f"[RSLVR-00407] {error.message}") from error
+        interface = answer["NetworkInterface"]
+        address = {"SubnetId": item["SubnetId"], "Ip": interface["PrivateIpAddress"]}
+        id = new_id("ip").replace("rslvr-", "rni-")
+        chosen.append({"IpId": id, **address, "NetworkInterfaceId": interface["NetworkInterfaceId"]})
     return vpcs.pop(), chosen
 
 
@@ -130,7 +143,20 @@ async def delete_resolver_endpoint(ctx: Context, request: Any) -> dict[str, Any]
     if await ctx.db.fetchval(_USED, row["id"]):
         raise ResourceInUseException(f"[RSLVR-00502] Resolver endpoint {row['id']} is used by Resolver rules.")
     await ctx.db.execute("DELETE FROM route53resolver_endpoints WHERE id = $1", row["id"])
+    await resolving.drop(ctx.db, row["vpc_id"], row["id"])
+    for item in row["addresses"]:
+        await _release(ctx, item.get("NetworkInterfaceId"))
+    await publish(ctx, row["vpc_id"])
     return {"ResolverEndpoint": _shown(ctx, row, "DELETING")}
+
+
+async def _release(ctx: Context, interface: str | None) -> None:
+    try:
+        if interface:
+            await ctx.call("ec2", "DeleteNetworkInterface", {"NetworkInterfaceId": interface})
+    except AwsError as error:
+        if error.code != "InvalidNetworkInterfaceID.NotFound":
+            raise
 
 
 @operation("ListResolverEndpoints", on=ANY)
@@ -146,5 +172,5 @@ async def list_resolver_endpoint_ip_addresses(ctx: Context, request: Any) -> dic
     row = await find(ctx, request["ResolverEndpointId"])
     times = {"CreationTime": time(row["created_at"]), "ModificationTime": time(row["modified_at"])}
     state = {"Status": "ATTACHED", "StatusMessage": told(ctx, "attached"), **times}
-    found = [{**item, **state} for item in row["addresses"]]
+    found = [{name: item[name] for name in ("IpId", "SubnetId", "Ip")} | state for item in row["addresses"]]
     return {"IpAddresses": found, "MaxResults": len(found)}
