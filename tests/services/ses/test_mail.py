@@ -131,3 +131,21 @@ def test_a_mailbox_is_read_with_permission_and_by_its_account_alone(ses: Any, ac
     )
     iam.put_user_policy(UserName="nobody", PolicyName="look", PolicyDocument=allowed)
     assert len(mailbox(nobody)) == 1
+
+
+def test_a_day_s_quota_counts_recipients(ses: Any) -> None:
+    ses.verify_email_identity(EmailAddress="a@example.com")
+
+    def send(number: int) -> None:
+        to = {"ToAddresses": [f"b{n}@example.com" for n in range(number)]}
+        ses.send_email(Source="a@example.com", Destination=to, Message=BODY)
+
+    for _ in range(4):
+        send(50)
+    quota = ses.get_send_quota()
+    assert (quota["Max24HourSend"], quota["SentLast24Hours"]) == (200.0, 200.0)
+    with pytest.raises(ClientError, match="Daily message quota exceeded") as refused:
+        send(1)
+    assert refused.value.response["Error"]["Code"] == "Throttling"
+    with pytest.raises(ClientError, match="Recipient count exceeds 50"):
+        send(51)
