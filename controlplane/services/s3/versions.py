@@ -7,13 +7,15 @@ import hashlib
 import re
 import secrets
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, b64encode
 from datetime import datetime
 
 NULL = "null"
 _BYTES = 24
 _PLACE = 8
-_ID = re.compile(r"[A-Za-z0-9_-]{32}")
+_ID = re.compile(r"[A-Za-z0-9._-]{32}")
+_LETTERS = b"._"
+"""Of ids, beside those of the alphabet and digits. Those made earlier have a dash for the dot."""
 
 
 def new_place() -> int:
@@ -31,7 +33,11 @@ def new(place: int) -> str:
     number = (place + 2**63).to_bytes(_PLACE, "big")
     mask = secrets.token_bytes(_PLACE)
     hidden = bytes(a ^ b for a, b in zip(number, mask, strict=True))
-    return urlsafe_b64encode(mask + hidden + _seal(mask + hidden)).decode()
+    return b64encode(mask + hidden + _seal(mask + hidden), _LETTERS).decode()
+
+
+def _decoded(text: str) -> bytes:
+    return b64decode(text.replace("-", "."), _LETTERS)
 
 
 def _seal(data: bytes) -> bytes:
@@ -44,7 +50,7 @@ def is_id(text: str) -> bool:
     from other text: look for the version first."""
     if text == NULL or not _ID.fullmatch(text):
         return text == NULL
-    raw = urlsafe_b64decode(text)
+    raw = _decoded(text)
     return raw[2 * _PLACE :] == _seal(raw[: 2 * _PLACE])
 
 
@@ -55,7 +61,7 @@ def read(text: str) -> tuple[str | None, int]:
     if not _ID.fullmatch(text):
         return "", 0
     try:
-        raw = urlsafe_b64decode(text)
+        raw = _decoded(text)
     except (binascii.Error, ValueError):
         return "", 0
     number = bytes(a ^ b for a, b in zip(raw[:_PLACE], raw[_PLACE : 2 * _PLACE], strict=True))

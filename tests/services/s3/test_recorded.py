@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from controlplane.services.s3 import versions
 from tests.cloud import Account, Cloud
 
 UNKNOWN = "HPniJFCxqTsMuIH9KX8K8wEjNUgmABCD"
@@ -27,6 +29,9 @@ def refused(function: Any, **arguments: Any) -> dict[str, Any]:
 
 
 def test_version_ids_that_were_never_given_out_are_told_from_those_of_what_is_gone(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"")
+    assert refused(s3.delete_bucket, Bucket=bucket)["Message"] == "The bucket you tried to delete is not empty"
+    s3.delete_object(Bucket=bucket, Key="k")
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     gone = s3.put_object(Bucket=bucket, Key="k", Body=b"1")["VersionId"]
     for _ in range(2):
@@ -138,6 +143,13 @@ def test_uploads_of_a_key_are_listed_as_they_began(s3: Any, bucket: str) -> None
     s3.abort_multipart_upload(Bucket=bucket, Key="k", UploadId=ids[1])
     page = s3.list_multipart_uploads(Bucket=bucket, KeyMarker="k", UploadIdMarker=ids[1])
     assert [item["UploadId"] for item in page["Uploads"]] == [ids[0], *ids[2:]]
+
+
+def test_version_ids_have_dots_and_those_made_with_dashes_are_read() -> None:
+    for place in (versions.new_place() for _ in range(50)):
+        id = versions.new(place)
+        assert re.fullmatch(r"[A-Za-z0-9._]{32}", id)
+        assert versions.read(id) == (id, place) and versions.read(id.replace(".", "-"))[1] == place
 
 
 def test_versions_behind_one_that_is_gone(s3: Any, bucket: str) -> None:

@@ -198,5 +198,5 @@ async def delete_bucket(ctx: Context, request: Request) -> None:
     if await point_queries.any_of(ctx.db, bucket.name):
         raise BucketHasAccessPointsAttached(BucketName=bucket.name)
     if not await queries.delete(ctx.db, bucket.id):
-        raise BucketNotEmpty(BucketNotEmpty.of_versions if bucket.versioning else "", BucketName=bucket.name)
+        raise BucketNotEmpty(BucketNotEmpty.of_versions if bucket.versioning else None, BucketName=bucket.name)
     await ctx.wake("s3.remains", str(bucket.id))
