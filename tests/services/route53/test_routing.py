@@ -104,6 +104,35 @@ def test_routing_policies_and_aliases(zone: Zone) -> None:
     assert code(lambda: zone.change(twice)) == "InvalidChangeBatch"
 
 
+def test_test_dns_answer_tells_what_each_kind_of_routing_answers(zone: Zone) -> None:
+    target = {"HostedZoneId": zone.id.rpartition("/")[2], "EvaluateTargetHealth": False}
+    zone.put(
+        zone.set("w", "A", "192.0.2.1", SetIdentifier="a", Weight=1),
+        zone.set("w", "A", "192.0.2.2", SetIdentifier="b", Weight=0),
+        zone.set("f", "A", "192.0.2.3", SetIdentifier="a", Failover="PRIMARY"),
+        zone.set("f", "A", "192.0.2.4", SetIdentifier="b", Failover="SECONDARY"),
+        zone.set("m", "A", "192.0.2.5", SetIdentifier="a", MultiValueAnswer=True),
+        zone.set("m", "A", "192.0.2.6", SetIdentifier="b", MultiValueAnswer=True),
+        zone.set("*.any", "TXT", '"of all"'),
+        zone.set("@", "A", AliasTarget={**target, "DNSName": f"f.{zone.name}"}),
+    )
+
+    def told(name: str, type: str = "A") -> tuple[str, list[str]]:
+        full = f"{name}.{zone.name}" if name else zone.name
+        answer = zone.client.test_dns_answer(HostedZoneId=zone.id, RecordName=full, RecordType=type)
+        assert answer["Nameserver"] in zone.made["DelegationSet"]["NameServers"]
+        return answer["ResponseCode"], sorted(answer["RecordData"])
+
+    assert (told("w"), told("f"), told("")) == (
+        ("NOERROR", ["192.0.2.1"]),
+        ("NOERROR", ["192.0.2.3"]),
+        ("NOERROR", ["192.0.2.3"]),
+    )
+    assert told("m") == ("NOERROR", ["192.0.2.5", "192.0.2.6"])
+    assert told("x.any", "TXT") == ("NOERROR", ['"of all"'])
+    assert (told("nowhere"), told("w", "AAAA")) == (("NXDOMAIN", []), ("NOERROR", []))
+
+
 def test_failover_follows_the_health_of_an_endpoint(
     zone: Zone, account: Account, cloud: Cloud, endpoint: Endpoint
 ) -> None:
