@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from dataclasses import replace
 from typing import Any
 
 from controlplane.access.assuming import assume
@@ -12,8 +12,6 @@ from controlplane.services.s3control import queries
 from controlplane.services.s3control.batch import ENDED, JOB, SERVICE, manifests, reports, tasks
 from controlplane.services.s3control.batch.manifests import BadManifest
 from controlplane.work.reconciler import GONE, Again, Outcome, Run, reconciler
-
-log = logging.getLogger("celaje.s3control")
 
 _TRIED, _FAILED_OF_THEM = 1000, 0.5
 """A job fails when so many of its tasks were tried and more than this share was in vain."""
@@ -49,13 +47,12 @@ async def _advance(run: Run, row: Any) -> Outcome:
             ctx = await _acting(run, db, row)
             total, objects = await manifests.read(ctx, row["manifest"], row["done"], _AT_A_TIME)
         if status in ("New", "Preparing"):
-            waits = row["confirmation"] and row["reason"] is None
-            await _move(run, row, "Suspended" if waits else "Active", total=total)
-            return GONE if waits else Again(0)
+            await _move(run, row, "Suspended" if row["confirmation"] else "Active", total=total)
+            return GONE if row["confirmation"] else Again(0)
         if status == "Ready":
             await _move(run, row, "Active")
             return Again(0)
-        return await _work(run, row, objects, total)
+        return await _work(run, row, ctx, objects, total)
     return await _end(run, row, "Complete" if status == "Completing" else "Failed")
 
 
@@ -69,11 +66,11 @@ async def _acting(run: Run, db: Unit, row: Any) -> Context:
     return await assume(run.acting(db, SERVICE, arn), row["role_arn"], _SESSION)
 
 
-async def _work(run: Run, row: Any, objects: list[dict[str, str]], total: int) -> Outcome:
-    """Try some of the tasks that are left."""
+async def _work(run: Run, row: Any, ctx: Context, objects: list[dict[str, str]], total: int) -> Outcome:
+    """Try some of the tasks that are left, in one session of the role."""
     failed, operation = row["failed"], tasks.restored(row["operation"])
     for number, named in enumerate(objects, row["done"]):
-        went_well = await _try(run, row, operation, number, named)
+        went_well = await _try(run, row, ctx, tasks.request_for(operation, named), number, named)
         if went_well is None:
             return Again(0)
         failed += not went_well
@@ -85,7 +82,9 @@ async def _work(run: Run, row: Any, objects: list[dict[str, str]], total: int) -
     return Again(0)
 
 
-async def _try(run: Run, row: Any, operation: dict[str, Any], number: int, named: dict[str, str]) -> bool | None:
+async def _try(
+    run: Run, row: Any, ctx: Context, request: tasks.Request, number: int, named: dict[str, str]
+) -> bool | None:
     """Whether a task went well; None where the job is not active any more. Its effect and its count are one step."""
     kept = bool(row["report"].get("Enabled"))
     try:
@@ -94,8 +93,7 @@ async def _try(run: Run, row: Any, operation: dict[str, Any], number: int, named
             every = kept and row["report"].get("ReportScope") != reports.FAILED_ONLY
             if not await queries.step(db, row, number, line, failed=False, kept=every):
                 return None
-            name, request = tasks.request_for(operation, named)
-            await (await _acting(run, db, row)).call("s3", name, request)
+            await replace(ctx, db=db).call("s3", *request)
             return True
     except AwsError as error:
         line = reports.line(named, "failed", error.code, error.status, error.message)
