@@ -34,7 +34,7 @@ def take_headers(request: HttpRequest, scope: CredentialScope | None) -> None:
         # Version 4 has the session's token for itself; version 2 signs no conditions.
         if (version_4 and name == _TOKEN) or (not version_4 and name.startswith("if-")):
             continue
-        found[name] = unquote_to_bytes(value).decode("latin-1")
+        found[name] = unquote_to_bytes(value.replace(b"+", b" ")).decode("latin-1")
     if found:
         request.headers = {**request.headers, **found}
         request.of_link = frozenset(found)

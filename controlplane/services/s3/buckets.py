@@ -264,7 +264,8 @@ def visible(ctx: Context, bucket: Bucket, policy: dict[str, Any] | None) -> dict
         return policy
     if not publicity.is_public(policy):
         return policy
-    return {**policy, "Statement": [item for item in policy["Statement"] if item.get("Effect") == "Deny"]}
+    statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+    return {**policy, "Statement": [item for item in statements if item.get("Effect") == "Deny"]}
 
 
 def the_bucket(ctx: Context) -> Bucket:

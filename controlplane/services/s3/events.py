@@ -64,7 +64,8 @@ async def note(
     if not wanted(bucket):
         return
     text = key.decode()
-    cause = {"endpoint": ctx.endpoint, "trace": ctx.trace}
+    # Of the host name that a stranger called nothing shall stand in messages to others.
+    cause = {"endpoint": ctx.endpoint if ctx.account_id == bucket.account_id else "", "trace": ctx.trace}
     for service, target, id in _targets(bucket, f"s3:{event}", text):
         document = {"Records": [{**_record(ctx, bucket, event, text, id, facts), **more}], _CAUSE: cause}
         number = await ctx.db.fetchval(

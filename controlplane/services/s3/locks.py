@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.operation import Resource
+from controlplane.services.s3 import buckets
 from controlplane.services.s3.buckets import Bucket
 from controlplane.services.s3.errors import AccessDenied, InvalidArgument, InvalidRequest, MalformedXML
 
@@ -90,8 +91,10 @@ async def check_change(
 async def _bypasses(ctx: Context, request: Mapping[str, Any], resource: Resource) -> bool:
     if not request.get("BypassGovernanceRetention"):
         return False
-    try:
-        await ctx.authorize(_BYPASS, resource)
-    except AwsError as error:
-        raise AccessDenied(error.message) from error
+    bucket = resource.row[0] if isinstance(resource.row, tuple) else resource.row
+    for asked in buckets.through(ctx, bucket, resource):
+        try:
+            await ctx.authorize(_BYPASS, asked)
+        except AwsError as error:
+            raise AccessDenied(error.message) from error
     return True

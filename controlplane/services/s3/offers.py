@@ -55,7 +55,9 @@ async def create_access_point(ctx: Context, request: Mapping[str, Any]) -> dict[
         raise AccessDenied
     if bucket.region != ctx.region:
         raise InvalidRequest("The access point and its bucket must be in the same Region.")
-    if await buckets.find(ctx, access_points.host_name(ctx.account_id, name)) is not None:
+    host_name = access_points.host_name(ctx.account_id, name)
+    await point_queries.lock(ctx.db, host_name)
+    if await queries.owner(ctx.db, host_name) is not None:
         raise InvalidRequest("A bucket has the host name that this access point would have.")
     alias = f"{name[:_OF_NAME]}-{''.join(secrets.choice(_ALIAS_LETTERS) for _ in range(_RANDOM))}-s3alias"
     block = {kind: bool((request.get("Block") or {}).get(kind, True)) for kind in BLOCKS}

@@ -76,8 +76,15 @@ class Form:
         self._headers, self._text, self._name = {}, bytearray(), ""
 
     def _header_ends(self) -> None:
+        self._hold(sum(map(len, self._header)))
         self._headers[self._header[0].decode("latin-1").lower()] = bytes(self._header[1])
         self._header = [bytearray(), bytearray()]
+
+    def _hold(self, size: int) -> None:
+        """Everything that comes before the file is held, and counts."""
+        self._held += size
+        if self._held > _MOST_FIELDS_BYTES:
+            raise MaxPostPreDataLengthExceeded
 
     def _headers_end(self) -> None:
         _, options = parse_options_header(self._headers.get("content-disposition", b"").decode("latin-1"))
@@ -91,9 +98,7 @@ class Form:
         if self._name == "file" and self._begun and not self._ended:
             self._file.append(data[start:end])
         elif not self._begun:
-            self._held += end - start
-            if self._held > _MOST_FIELDS_BYTES:
-                raise MaxPostPreDataLengthExceeded
+            self._hold(end - start)
             self._text += data[start:end]
 
     def _part_ends(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from base64 import b64encode
 from typing import Any
 
@@ -16,6 +17,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from tests.cloud import Account
+from tests.services.iam.conftest import user_with_key
 
 
 def put_link(account: Account, path: str, signed: dict[str, str] | None = None, **parameters: str) -> str:
@@ -152,3 +154,17 @@ def test_forms_say_what_they_mean(account: Account, s3: Any, bucket: str) -> Non
     assert (found["Metadata"], found["CacheControl"]) == (expected, " é".strip())
     plain = httpx.post(url, content=b"x", headers={"Content-Type": "text/html"}, timeout=60)
     assert (plain.status_code, "multipart/form-data" in element("Condition", plain.text)) == (412, True)
+
+
+def test_a_form_may_do_what_its_signer_may(account: Account, s3: Any, bucket: str) -> None:
+    put = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    theirs = user_with_key(account, f"u-{uuid.uuid4().hex[:8]}", put).client("s3")
+    tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
+    for fields, status in (({}, 204), ({"tagging": tags}, 403), ({"acl": "bucket-owner-full-control"}, 403)):
+        form = theirs.generate_presigned_post(bucket, "k", Fields=dict(fields), Conditions=[fields] if fields else [])
+        answer = httpx.post(form["url"], data=form["fields"], files={"file": ("f", b"x")}, timeout=60)
+        assert answer.status_code == status, answer.text
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == []
+    many = {f"field-{number}": "" for number in range(4000)}
+    answer = httpx.post(f"{account.endpoint}/{bucket}", data=many, files={"file": ("f", b"x")}, timeout=60)
+    assert (answer.status_code, element("Code", answer.text)) == (400, "MaxPostPreDataLengthExceeded")

@@ -168,3 +168,28 @@ def test_one_of_a_vpc_is_not_there_for_others(account: Account) -> None:
     point = Point(account, VpcConfiguration={"VpcId": "vpc-0123456789abcdef0"})
     assert point.control.get_access_point(**point.named)["NetworkOrigin"] == "VPC"
     assert code_of(point.s3.get_object, Bucket=point.alias, Key="k") == "AccessDenied"
+
+
+def test_a_strangers_access_point_keeps_no_bucket_alive(point: Point, cloud: Cloud) -> None:
+    victim = cloud.new_account()
+    s3, bucket = victim.client("s3"), f"test-{uuid.uuid4().hex[:16]}"
+    s3.create_bucket(Bucket=bucket)
+    named = {"AccountId": point.account.id, "Name": f"{point.name}-x"}
+    point.control.create_access_point(**named, Bucket=bucket, BucketAccountId=victim.id)
+    s3.delete_bucket(Bucket=bucket)
+
+
+def test_a_source_that_is_not_there_is_told_through_an_access_point_too(point: Point) -> None:
+    missing = {"Bucket": f"none-{uuid.uuid4().hex}", "Key": "k"}
+    assert code_of(point.s3.copy_object, Bucket=point.alias, Key="c", CopySource=missing) == "NoSuchBucket"
+    wrong = {"CopySource": f"{point.arn}/object/k", "ExpectedSourceBucketOwner": "123456789012"}
+    assert code_of(point.s3.copy_object, Bucket=point.bucket, Key="c", **wrong) == "AccessDenied"
+
+
+def test_a_public_policy_of_one_statement_lets_strangers_in_only_where_it_may(account: Account, cloud: Cloud) -> None:
+    point = Point(account, PublicAccessBlockConfiguration={"BlockPublicPolicy": False})
+    point.s3.delete_public_access_block(Bucket=point.bucket)
+    one = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": f"{point.arn}/object/*"}
+    public = json.dumps({"Version": "2012-10-17", "Statement": one})
+    point.control.put_access_point_policy(**point.named, Policy=public)
+    assert code_of(cloud.new_account().client("s3").get_object, Bucket=point.alias, Key="k") == "AccessDenied"

@@ -162,3 +162,17 @@ def test_a_job_that_mostly_fails_is_given_up(jobs: Jobs) -> None:
     progress = told["ProgressSummary"]
     assert (progress["TotalNumberOfTasks"], progress["NumberOfTasksSucceeded"]) == (1101, 1)
     assert progress["NumberOfTasksFailed"] == 999
+
+
+def test_names_that_callers_choose_are_no_times(jobs: Jobs) -> None:
+    metadata = {"ContentType": "text/plain", "UserMetadata": {"RetainUntilDate": "hello"}, "SSEAlgorithm": "KMS"}
+    told = jobs.job(jobs.create({"S3PutObjectCopy": {"TargetKeyPrefix": "c", "NewObjectMetadata": metadata}}))
+    assert told["Operation"]["S3PutObjectCopy"]["NewObjectMetadata"]["UserMetadata"] == {"RetainUntilDate": "hello"}
+    copy = jobs.s3.head_object(Bucket=jobs.bucket, Key="c/a")
+    assert (copy["Metadata"], copy["ServerSideEncryption"]) == ({"retainuntildate": "hello"}, "aws:kms")
+    for body in (f"{jobs.bucket},a\x00\n".encode(), b"ab," * 100_000 + b"\n"):
+        jobs.tag = jobs.s3.put_object(Bucket=jobs.bucket, Key="manifest.csv", Body=body)["ETag"]
+        told = jobs.job(jobs.create({"S3DeleteObjectTagging": {}}))
+        assert (told["Status"], told["FailureReasons"][0]["FailureCode"]) == ("Failed", "InvalidManifest")
+    granting = {"AccessControlGrants": [{"Grantee": {"TypeIdentifier": "id", "Identifier": "x"}, "Permission": "READ"}]}
+    assert code_of(jobs.create, operation={"S3PutObjectCopy": granting}) == "NotImplemented"

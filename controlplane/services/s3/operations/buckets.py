@@ -195,7 +195,7 @@ def _after(request: Mapping[str, Any]) -> str:
 async def delete_bucket(ctx: Context, request: Request) -> None:
     """Delete a bucket that holds nothing. Raises BucketNotEmpty."""
     bucket = the_bucket(ctx)
-    if await point_queries.any_of(ctx.db, bucket.name):
+    if await point_queries.any_of(ctx.db, bucket.name, bucket.account_id):
         raise BucketHasAccessPointsAttached(BucketName=bucket.name)
     if not await queries.delete(ctx.db, bucket.id):
         raise BucketNotEmpty(BucketNotEmpty.of_versions if bucket.versioning else None, BucketName=bucket.name)

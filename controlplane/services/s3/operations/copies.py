@@ -49,9 +49,10 @@ def _source(request: Mapping[str, Any]) -> dict[str, Any]:
     """The source as the request of a read would name it. Raises InvalidArgument."""
     text = request["CopySource"]
     path, _, query = text.partition("?versionId=")
+    expected = request.get("ExpectedSourceBucketOwner")
+    version = {"VersionId": unquote_plus(query)} if query else {}
     if through := access_points.of_copy_source(unquote_plus(path)):
-        version = {"VersionId": unquote_plus(query)} if query else {}
-        return {"Bucket": through[0], "Key": through[1], **version}
+        return {"Bucket": through[0], "Key": through[1], "ExpectedBucketOwner": expected, **version}
     if path.startswith("arn:aws:s3:"):
         path = path.rpartition(":::")[2]
     path = _ADDRESS.sub("", path).lstrip("/")
@@ -64,8 +65,7 @@ def _source(request: Mapping[str, Any]) -> dict[str, Any]:
             "Copy Source must mention the source bucket and key: /sourcebucket/sourcekey",
             ArgumentName=_SOURCE, ArgumentValue=text[:2048],
         )  # fmt: skip
-    found = {"Bucket": name, "Key": key, "ExpectedBucketOwner": request.get("ExpectedSourceBucketOwner")}
-    return {**found, "VersionId": unquote_plus(query)} if query else found
+    return {"Bucket": name, "Key": key, "ExpectedBucketOwner": expected, **version}
 
 
 async def _both(ctx: Context, request: Any) -> list[Resource]:
@@ -92,7 +92,7 @@ async def _read(ctx: Context, request: Mapping[str, Any]) -> tuple[Bucket, Bucke
     """Target bucket, source bucket, source row, and the source as a request. Raises NoSuchBucket, NoSuchKey."""
     target = buckets.the_bucket(ctx)
     source = _source(request)
-    if len(ctx.resources) < 2:
+    if len(ctx.resources) < 2 or ctx.resources[1].row is None:  # without a source it may be the target's access point
         raise NoSuchBucket(BucketName=source["Bucket"])
     bucket, row = ctx.resources[1].row
     if row is None:

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from controlplane.core.context import Context
 from controlplane.core.operation import UNAUTHENTICATED, Request, operation
-from controlplane.services.s3 import buckets, checksums, objects, posting
+from controlplane.services.s3 import buckets, checksums, objects, posting, writing
 from controlplane.services.s3.errors import InvalidArgument, MalformedXML, NoSuchBucket
 from controlplane.services.s3.operations.objects import put
 
@@ -73,10 +73,12 @@ async def post_object(ctx: Context, request: Request) -> dict[str, Any]:
         asked["Tagging"] = _tags(fields["tagging"])
     caller = replace(ctx, principal=principal, account_id=principal.account_id, request=asked)
     bucket = await buckets.named(caller, asked)
-    for resource in buckets.through(caller, bucket, objects.resource(caller, asked, bucket)):
+    asked_about = objects.resource(caller, asked, bucket)
+    for resource in buckets.through(caller, bucket, asked_about):
         await caller.authorize("s3:PutObject", resource)
     if bucket is None:
         raise NoSuchBucket(BucketName=request["Bucket"])
+    await writing.authorize_details(caller, asked, asked_about)
     told = await put(caller, bucket, objects.key_of(asked), asked, form.file(least, most), "ObjectCreated:Post")
     ctx.answer_headers |= {"ETag": told["ETag"], "Location": objects.address(ctx, bucket, key)}
     for algorithm, member in checksums.NAMES.items():

@@ -21,7 +21,10 @@ _DELETE = "DELETE FROM s3_access_points WHERE account_id = $1 AND region = $2 AN
 _POLICY = """
 UPDATE s3_access_points SET policy = $4, policy_text = $5 WHERE account_id = $1 AND region = $2 AND name = $3
 """
-_OF_BUCKET = "SELECT EXISTS (SELECT FROM s3_access_points WHERE bucket = $1)"
+_OF_BUCKET = """
+SELECT EXISTS (SELECT FROM s3_access_points WHERE bucket = $1 AND account_id = $2 AND bucket_account_id = $2)
+"""
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('s3 host name ' || $1, 0))"
 _NAMED = "SELECT EXISTS (SELECT FROM s3_access_points WHERE account_id = $1 AND name = $2)"
 
 
@@ -60,12 +63,20 @@ async def put_policy(db: Unit, account_id: str, region: str, name: str, policy: 
     await db.execute(_POLICY, account_id, region, name, policy, text)
 
 
-async def any_of(db: Unit, bucket: str) -> bool:
-    """Whether a bucket has access points."""
-    return bool(await db.fetchval(_OF_BUCKET, bucket))
+async def any_of(db: Unit, bucket: str, account_id: str) -> bool:
+    """Whether a bucket has access points of its own account. Those of others lead nowhere when it is gone."""
+    return bool(await db.fetchval(_OF_BUCKET, bucket, account_id))
+
+
+async def lock(db: Unit, host_name: str) -> None:
+    """From here to the commit nobody else gives a bucket or an access point this host name."""
+    await db.fetchval(_LOCK, host_name)
 
 
 async def has_host_name(db: Unit, text: str) -> bool:
     """Whether this is how an access point is reached, so that no bucket may be called so."""
     named = of_host_name(text)
-    return named is not None and bool(await db.fetchval(_NAMED, *named))
+    if named is None:
+        return False
+    await lock(db, text)
+    return bool(await db.fetchval(_NAMED, *named))

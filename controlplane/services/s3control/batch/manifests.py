@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
@@ -12,7 +11,9 @@ from urllib.parse import unquote
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 
-LARGEST = 64 * 1024 * 1024
+LARGEST = 8 * 1024 * 1024
+"""It is read again for every thousand tasks."""
+_LONGEST_LINE = 8192
 FORMAT = "S3BatchOperations_CSV_20180820"
 
 
@@ -51,15 +52,17 @@ async def read(ctx: Context, manifest: dict[str, Any], first: int, size: int) ->
 
 
 def _objects(data: bytes, fields: Sequence[str], wanted: range) -> tuple[int, list[dict[str, str]]]:
-    """Every line is looked at, few are kept: a manifest may have millions."""
+    """Every line is looked at, few are kept."""
     total, found = 0, []
     try:
-        for row in csv.reader(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")):
-            if not row:
+        for line in data.decode().splitlines():
+            if not line:
                 continue
-            named = _named(row, fields, total + 1)
+            if len(line) > _LONGEST_LINE or "\x00" in line:
+                raise BadManifest("InvalidManifest", f"Line {total + 1} of the manifest is too long, or no text.")
+            named = _named(next(csv.reader([line], strict=True)), fields, total + 1)
             if total in wanted:
-                found.append(named)
+                found.append({**named, "Key": unquote(named["Key"])})
             total += 1
     except (UnicodeError, csv.Error) as error:
         raise BadManifest("InvalidManifest", "The manifest is not a CSV file in UTF-8.") from error
@@ -75,4 +78,4 @@ def _named(row: Sequence[str], fields: Sequence[str], number: int) -> dict[str, 
     named = {name: value for name, value in zip(fields, row, strict=True) if name != "Ignore" and value}
     if "Bucket" not in named or "Key" not in named:
         raise BadManifest("InvalidManifest", f"Line {number} of the manifest names no bucket or no key.")
-    return {**named, "Key": unquote(named["Key"])}
+    return named

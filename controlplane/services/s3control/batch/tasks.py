@@ -27,17 +27,23 @@ _COPIED = {
     "BucketKeyEnabled": "BucketKeyEnabled",
     "ChecksumAlgorithm": "ChecksumAlgorithm",
 }
+_ENCRYPTIONS = {"KMS": "aws:kms"}
+IGNORED = frozenset({"AccessControlGrants", "AnnotationDirective", "ObjectLockEventHold", "RequesterPays"})
+"""What of a copy is not carried out, and so refused."""
 _HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType")
 
 
 def restored(document: Any) -> Any:
     """Parameters as a request had them: JSON keeps times as text."""
     if isinstance(document, Mapping):
-        return {
-            name: datetime.fromisoformat(value) if name in _TIMES and isinstance(value, str) else restored(value)
-            for name, value in document.items()
-        }
+        return {name: _restored(name, value) for name, value in document.items()}
     return [restored(item) for item in document] if isinstance(document, list) else document
+
+
+def _restored(name: str, value: Any) -> Any:
+    if name == "UserMetadata":  # its names are the caller's
+        return value
+    return datetime.fromisoformat(value) if name in _TIMES and isinstance(value, str) else restored(value)
 
 
 def request_for(operation: Mapping[str, Any], named: Mapping[str, str]) -> Request:
@@ -107,7 +113,7 @@ def _copy(parameters: Mapping[str, Any], named: dict[str, Any]) -> Request:
         request |= {name: metadata[name] for name in _HEADERS if metadata.get(name)}
         request |= {"MetadataDirective": "REPLACE", "Metadata": metadata.get("UserMetadata") or {}}
         if metadata.get("SSEAlgorithm"):
-            request["ServerSideEncryption"] = metadata["SSEAlgorithm"]
+            request["ServerSideEncryption"] = _ENCRYPTIONS.get(metadata["SSEAlgorithm"], metadata["SSEAlgorithm"])
     if key := parameters.get("SSEAwsKmsKeyId"):
         request |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
     if tags := parameters.get("NewObjectTagging"):

@@ -39,6 +39,8 @@ async def create_job(ctx: Context, request: Request) -> dict[str, Any]:
     (kind,) = wanted
     if kind not in tasks.OPERATIONS:
         raise NotImplementedByCelaje(f"Batch jobs with {kind} are not implemented by this cloud.")
+    if unknown := tasks.IGNORED & {name for name, value in wanted[kind].items() if value}:
+        raise NotImplementedByCelaje(f"Batch jobs with {', '.join(sorted(unknown))} are not implemented by this cloud.")
     if request.get("ManifestGenerator") is not None:
         raise NotImplementedByCelaje("Manifests that are generated are not implemented by this cloud.")
     manifest = _manifest(request.get("Manifest"))
