@@ -160,16 +160,23 @@ def _drawn(type: str, answer: Answer) -> str:
     text = ""
     ordered = sorted(answer.near, key=lambda item: (-ip_network(item[0]).prefixlen, item[1]))
     for choices, group in groupby(ordered, key=lambda item: item[1]):
-        networks = ",".join(f"'{ip_network(network)}'" for network, _ in group)
+        networks = ",".join(_network(network) for network, _ in group)
         text += f"if netmask({{{networks}}}) then {_choice(type, choices)} end "
     return f'{type} ";{text}{_choice(type, answer.choices)}"'
+
+
+def _network(text: str) -> str:
+    """Written anew from its numbers: an IPv6 address may carry a scope, which is any text."""
+    network = ip_network(text)
+    first = network.network_address
+    return f"'{type(first)(int(first))}/{network.prefixlen:d}'"
 
 
 def _choice(type: str, choices: Choices) -> str:
     groups = ",".join("{" + ",".join(_quoted(type, value) for value in values) + "}" for _, values in choices)
     if len(choices) <= 1:
         return f"return {groups or '{}'}"
-    weights = ",".join(f"{{{weight},'{number}'}}" for number, (weight, _) in enumerate(choices, 1))
+    weights = ",".join(f"{{{weight:d},'{number:d}'}}" for number, (weight, _) in enumerate(choices, 1))
     return f"return ({{{groups}}})[tonumber(pickwrandom({{{weights}}}))]"
 
 

@@ -143,6 +143,8 @@ def _cidr(text: str) -> str:
 
 def _cidr6(text: str) -> str:
     try:
+        if "%" in text:  # a scope, which is any text
+            raise ValueError(text)
         return str(IPv6Network(text, strict=False))
     except (AddressValueError, NetmaskValueError, ValueError) as error:
         raise InvalidParameterValue(f"CIDR block {text} is malformed") from error

@@ -69,8 +69,9 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidInput("Invalid request: SearchString is required for, and only for, types that match a string.")
     if given.get("RequestInterval") not in (None, 10, 30):
         raise InvalidInput("Invalid request: RequestInterval must be 10 or 30.")
-    if any(not 0x20 < ord(char) < 0x7F for char in given.get("ResourcePath") or ""):
-        raise InvalidInput("Invalid request: ResourcePath contains characters that are not allowed.")
+    for member in ("ResourcePath", "FullyQualifiedDomainName"):  # they stand in the head of a request
+        if any(not 0x20 < ord(char) < 0x7F for char in given.get(member) or ""):
+            raise InvalidInput(f"Invalid request: {member} contains characters that are not allowed.")
     defaults: dict[str, Any] = {"RequestInterval": 30, "FailureThreshold": 3, "MeasureLatency": False}
     defaults |= {"Inverted": False, "Disabled": False, "EnableSNI": kind.startswith("HTTPS")}
     if kind in PORTS:

@@ -37,7 +37,7 @@ def _address(kind: Callable[[str], object], code: str, words: str) -> Callable[[
             kind(value)
         except (AddressValueError, ValueError):
             return code, words
-        return None
+        return (code, words) if "%" in value else None  # a scope, which is any text
 
     return check
 

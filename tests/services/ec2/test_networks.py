@@ -83,6 +83,9 @@ def test_security_group_rules_come_and_go(ec2: Any) -> None:
     assert refused(ec2.revoke_security_group_ingress, GroupId=group, IpPermissions=[https]) == (
         "InvalidPermission.NotFound"
     )
+    scoped = {"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "fe80::%x/64"}]}
+    error = refused(ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=[scoped])
+    assert error == "InvalidParameterValue"
     bad = {"IpProtocol": "tcp", "FromPort": 99999, "ToPort": 1, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     assert refused(ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=[bad]) == "InvalidParameterValue"
     ec2.delete_security_group(GroupId=group)

@@ -9,10 +9,15 @@ import dns.edns
 import dns.message
 import dns.query
 
+from controlplane.engines.dns import powerdns
+from controlplane.engines.dns.contract import Answer
 from controlplane.services.route53 import geography, places
 from tests.cloud import Account, Cloud
 from tests.services.organizations.test_organizations import code
 from tests.services.route53.conftest import Zone
+
+SCOPED = "1::%',os.execute('id'),'/48"
+"""Python takes it for a network."""
 
 
 class Collection:
@@ -66,11 +71,21 @@ def test_the_narrowest_block_of_a_collection_counts(zone: Zone, account: Account
     assert test["RecordData"] == ["192.0.2.1"]
 
 
+def test_no_scope_of_an_address_comes_to_the_engine(zone: Zone) -> None:
+    one, other = ((1, ("192.0.2.1",)),), ((1, ("it's \"\\",)),)
+    ((_, _, content, _, _),) = powerdns.rows("x.test", {("x.test", "A"): Answer(1, one, ((SCOPED, other),))})
+    assert content == "A \";if netmask({'1::/48'}) then return {'it\\039s \\034\\092'} end return {'192.0.2.1'}\""
+    name = f"x.{zone.name}"
+    assert code(lambda: zone.change(zone.set("x", "AAAA", "::1%\nx"))) == "InvalidChangeBatch"
+    asked = {"HostedZoneId": zone.id, "RecordName": name, "RecordType": "A", "EDNS0ClientSubnetIP": "fe80::1%x"}
+    assert code(lambda: zone.client.test_dns_answer(**asked)) == "InvalidInput"
+
+
 def test_collections_are_versioned_and_kept_while_used(zone: Zone, account: Account, cloud: Cloud) -> None:
     made, client = Collection(account), account.client("route53")
     lost = made.record(zone, "office", "192.0.2.1")
     assert code(lambda: zone.change(lost)) == "InvalidChangeBatch", "no such location"
-    for block in ("10.0.0.0/25", "10.0.0.1/24", "2001:db8::/64", "0.0.0.0/0", "nonsense"):
+    for block in ("10.0.0.0/25", "10.0.0.1/24", "2001:db8::/64", "0.0.0.0/0", "nonsense", SCOPED):
         assert code(lambda block=block: made.change("office", block)) == "InvalidInput", block
     made.change("office", "198.51.100.0/24", CollectionVersion=1)
     stale = lambda: made.change("office", "203.0.113.0/24", CollectionVersion=1)  # noqa: E731

@@ -168,6 +168,8 @@ def test_checks_are_versioned_and_go_nowhere_forbidden(account: Account) -> None
         assert refused == "InvalidInput", address
     assert code(lambda: check(account, Type="TCP", IPAddress="192.0.2.1")) == "InvalidInput"
     assert code(lambda: check(account, Type="HTTP")) == "InvalidInput"
+    split = {"FullyQualifiedDomainName": "a.test\r\nX-Mine: 1", "IPAddress": "192.0.2.1"}
+    assert code(lambda: check(account, Type="HTTP", **split)) == "InvalidInput"
     assert code(lambda: check(account, Type="HTTP_STR_MATCH", IPAddress="192.0.2.1")) == "InvalidInput"
     assert code(lambda: check(account, Type="CALCULATED", HealthThreshold=1, ChildHealthChecks=["x"])) == "InvalidInput"
     local = check(account, Type="TCP", FullyQualifiedDomainName="127.0.0.2", Port=1, FailureThreshold=1)

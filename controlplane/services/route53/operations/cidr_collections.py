@@ -113,6 +113,8 @@ def _network(text: str) -> str:
         network = ip_network(text)
     except ValueError as error:
         raise InvalidInput(f"{text[:50]} is not a CIDR block.") from error
+    if "%" in text:  # Python takes the scope of an IPv6 address, which is any text
+        raise InvalidInput(f"{text[:50]} is not a CIDR block.")
     if not 0 < network.prefixlen <= _LONGEST[network.version]:
         raise InvalidInput(f"The CIDR block {text[:50]} must be /1 to /{_LONGEST[network.version]}.")
     return str(network)

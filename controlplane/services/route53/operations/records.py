@@ -98,6 +98,8 @@ def _asker(request: Any) -> str:
     if not text:
         return ""
     try:
+        if "%" in text:  # a scope
+            raise ValueError(text)
         address = ip_address(text)
         length = int(mask) if mask else (24 if address.version == 4 else 64) if subnet else address.max_prefixlen
         return str(ip_network(f"{address}/{length}", strict=False))
