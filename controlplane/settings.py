@@ -136,6 +136,11 @@ class Settings(BaseSettings):
         description="Whether S3 tells the names of owners beside their ids, in lists and access control lists, as AWS "
         "did until November 2025.",
     )
+    mail_recipients: Literal["any", "verified"] = Field(
+        default="any",
+        description="Whom accounts may send mail to: `any` address, or `verified` ones alone, as in SES's sandbox. A "
+        "cloud with a relay to the world may want the latter.",
+    )
     blob_tiers: dict[str, Path] = Field(
         default={},
         description="Folders, on disks of their own, for objects of a storage class, such as "

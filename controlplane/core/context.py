@@ -49,6 +49,8 @@ class Cloud:
     """Seconds that a day has for S3 and Glacier."""
     owner_names: bool = False
     """Whether S3 tells names of owners."""
+    mail_recipients: str = "any"
+    """Whom SES sends to: `any` address or `verified` ones."""
 
 
 class Runtime(Protocol):

@@ -54,6 +54,7 @@ class Assembly:
             settings.dns_places,
             settings.storage_day,
             settings.owner_names,
+            settings.mail_recipients,
         )
         self.blobs = blobs_of(settings)
         self.registry = Registry.scan()

@@ -35,6 +35,11 @@ class Fates:
         return found
 
 
+def is_simulated(address: str) -> bool:
+    """Whether an address is one of AWS's simulator."""
+    return address.rpartition("@")[2].lower() == _SIMULATOR
+
+
 def decide(recipients: Sequence[str], suppressed: set[str], *, relayed: bool) -> Fates:
     """AWS's simulator addresses do what AWS's do; `suppressed` are addresses in small letters."""
     fates = Fates()

@@ -103,6 +103,7 @@ async def send(ctx: Context, letter: Letter) -> str:
     rows = {row["name"]: row for row in await ctx.db.fetch(_IDENTITIES, ctx.account_id, ctx.region, list(names))}
     if not rows:
         raise NotVerified(ctx.region, letter.source)
+    await _check_recipients(ctx, letter.destinations)
     identity = next(rows[name] for name in names if name in rows)
     account = await ctx.db.cached_row(_ACCOUNT, ctx.account_id, ctx.region)
     if account is not None and account["paused"]:
@@ -146,6 +147,17 @@ async def send(ctx: Context, letter: Letter) -> str:
     if waiting:
         await wake(ctx.db, relaying.RELAY, str(id))
     return message_id
+
+
+async def _check_recipients(ctx: Context, destinations: Sequence[str]) -> None:
+    """Where only verified addresses may be written to. The simulator's may always. Raises MessageRejected."""
+    if ctx.cloud.mail_recipients == "any":
+        return
+    names = {address: identities_of(address) for address in destinations if not fates.is_simulated(address)}
+    asked = sorted({name for found in names.values() for name in found})
+    verified = {row["name"] for row in await ctx.db.fetch(_IDENTITIES, ctx.account_id, ctx.region, asked)}
+    if failed := [address for address, found in names.items() if verified.isdisjoint(found)]:
+        raise NotVerified(ctx.region, ", ".join(failed))
 
 
 def _tracker(ctx: Context, used: Any) -> str:
