@@ -32,6 +32,11 @@ from agents.network.rules import BLOCK, Decision, Rules
 
 _SECONDS, _IDLE = 10.0, 10.0
 _CONNECTIONS, _MOST_WAITING = 64, 2000
+_OVERRIDES = 20
+"""So many questions that are answered with another name may wait for dnsmasq, each with a connection."""
+_TOLD_ANSWERS, _TOLD_CHARACTERS = 100, 4096
+"""So much of an answer is logged."""
+_PLAIN_DATAGRAM, _LARGEST_DATAGRAM = 512, 4096
 
 Told = Callable[[Query], None]
 
@@ -49,6 +54,7 @@ class Guard:
         self._upstream: _Upstream | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._open = 0
+        self._overriding = asyncio.Semaphore(_OVERRIDES)
         self.addresses: list[str] = []
         """Where guests reach it; none while it does not listen."""
 
@@ -135,7 +141,7 @@ class Guard:
         if decision is not None and decision.rule.action == BLOCK:
             reply = await self._blocked(query, decision)
             self._tell(reply, question, sender, transport, decision)
-            return reply.to_wire()
+            return _wire(reply, query, transport)
         answer = await self._ask(data, transport)
         if answer is None:
             return None
@@ -146,7 +152,7 @@ class Guard:
         decision = self._rules.redirected(decision, reply.answer, type)
         if decision is not None and decision.rule.action == BLOCK:
             reply = await self._blocked(query, decision)
-            answer = reply.to_wire()
+            answer = _wire(reply, query, transport)
         self._tell(reply, question, sender, transport, decision)
         return answer
 
@@ -162,7 +168,8 @@ class Guard:
         elif rule.response == "OVERRIDE":
             reply.answer.append(dns.rrset.from_text(question.name, rule.ttl, "IN", "CNAME", f"{rule.override}."))
             other = dns.message.make_query(f"{rule.override}.", question.rdtype)
-            found = await self._ask(other.to_wire(), "TCP") if question.rdtype != dns.rdatatype.CNAME else None
+            async with self._overriding:
+                found = await self._ask(other.to_wire(), "TCP") if question.rdtype != dns.rdatatype.CNAME else None
             with contextlib.suppress(dns.exception.DNSException, ValueError):
                 reply.answer += dns.message.from_wire(found).answer if found is not None else []
         return reply
@@ -197,7 +204,7 @@ class Guard:
         document = self._document
         if document is None or not document.query_logs:
             return
-        answers = [(item.to_text(), dns.rdatatype.to_text(each.rdtype)) for each in reply.answer for item in each]
+        answers = _told(reply)
         self._told(
             Query(
                 vpc=document.id,
@@ -205,7 +212,7 @@ class Guard:
                 name=question.name.to_text(),
                 type=dns.rdatatype.to_text(question.rdtype),
                 rcode=dns.rcode.to_text(reply.rcode()),
-                answers=tuple(answers),
+                answers=answers,
                 address=sender[0],
                 port=sender[1],
                 transport=transport,
@@ -215,6 +222,34 @@ class Guard:
                 domain_list=decision.rule.domain_list if decision else "",
             )
         )
+
+
+def _wire(reply: dns.message.Message, query: dns.message.Message, transport: str) -> bytes:
+    """A reply of our own; without its answers, and marked so, where the asker takes no datagram so large."""
+    if transport == "TCP":
+        return reply.to_wire(max_size=65535)
+    room = min(max(query.payload, _PLAIN_DATAGRAM), _LARGEST_DATAGRAM)
+    try:
+        return reply.to_wire(max_size=room)
+    except dns.exception.TooBig:
+        short = dns.message.make_response(query, recursion_available=True)
+        short.set_rcode(reply.rcode())
+        short.flags |= dns.flags.TC
+        return short.to_wire(max_size=room)
+
+
+def _told(reply: dns.message.Message) -> tuple[tuple[str, str], ...]:
+    """Values and types that are answered, as far as they are logged."""
+    told: list[tuple[str, str]] = []
+    room = _TOLD_CHARACTERS
+    for each in reply.answer:
+        for item in each:
+            value = item.to_text()[:room]
+            room -= len(value)
+            if not value or len(told) == _TOLD_ANSWERS:
+                return tuple(told)
+            told.append((value, dns.rdatatype.to_text(each.rdtype)))
+    return tuple(told)
 
 
 class _Upstream(asyncio.DatagramProtocol):

@@ -20,6 +20,7 @@ _AFTER = f"""
 SELECT id, vpc_id, document FROM fleet_dns_queries
 WHERE vpc_id = $1 AND id > $2 AND noted_at >= $3 AND noted_at < now() - interval '{_SETTLED}' ORDER BY id LIMIT $4
 """
+_LOGGED = "DELETE FROM fleet_dns_queries WHERE vpc_id = $1 AND id <= $2"
 _FORGET = "DELETE FROM fleet_dns_queries WHERE noted_at < now() - make_interval(secs => $1)"
 
 
@@ -36,6 +37,11 @@ async def note(db: Unit, host: str, told: Queries) -> None:
 async def after(db: Unit, vpc: str, position: int, since: datetime, limit: int) -> Sequence[Any]:
     """Questions of a VPC that come after a position, oldest first: `id`, `document`."""
     return await db.fetch(_AFTER, vpc, position, since, limit)
+
+
+async def logged(db: Unit, vpc: str, position: int) -> None:
+    """Drop a VPC's questions up to a position."""
+    await db.execute(_LOGGED, vpc, position)
 
 
 async def forget(db: Unit, seconds: float) -> None:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import dns.exception
+import dns.flags
 import dns.message
 import dns.name
 import dns.query
 import dns.rcode
+import dns.rrset
+import httpx
 import pytest
 
 from agents.contract.network import Firewall, FirewallRule, Inbound, QueryLog, SecurityGroup, Vpc
+from agents.contract.queries import Queries, Query
+from agents.network import guard
 from agents.network.namespace import Namespace
 from agents.network.rules import Rules
+from agents.runtime import questions
 from tests.agents import documents
 from tests.agents.lab import Host, eventually
 from tests.agents.test_private_zones import values, zone
@@ -59,6 +67,56 @@ def test_the_first_rule_that_fits_decides() -> None:
     assert (decided(rules, "bad.example"), decided(rules, "a.b.bad.example")) == ("BLOCK", "BLOCK")
     assert (decided(rules, "example"), decided(rules, "other.test")) == ("BLOCK", "BLOCK"), "* is everything"
     assert decided(Rules(()), "x.example") == ""
+
+
+def test_a_reply_of_our_own_fits_what_the_asker_takes() -> None:
+    small, large = dns.message.make_query("x.test", "A"), dns.message.make_query("x.test", "A", use_edns=0, payload=512)
+    for query in (small, large):
+        reply = dns.message.make_response(query)
+        reply.answer.append(dns.rrset.from_text("x.test.", 1, "IN", "A", *(f"10.0.{n}.1" for n in range(250))))
+        told = guard._wire(reply, query, "UDP")
+        assert len(told) <= 512 and dns.message.from_wire(told).flags & dns.flags.TC
+        assert len(guard._wire(reply, query, "TCP")) > 4000
+        assert len(guard._told(reply)) == 100
+
+
+def test_questions_are_told_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Client:
+        """Takes nothing above a size, and nothing that names `bad`."""
+
+        def __init__(self) -> None:
+            self.told: list[str] = []
+
+        async def queries(self, told: Queries) -> None:
+            assert len(told.model_dump_json()) <= 128 * 1024
+            if any(query.name == "bad" for query in told.queries):
+                request = httpx.Request("POST", "http://x.test")
+                raise httpx.HTTPStatusError("no", request=request, response=httpx.Response(422))
+            self.told += [query.name for query in told.queries]
+
+    def query(vpc: str, name: str) -> Query:
+        return Query(vpc=vpc, at=0, name=name, type="A", rcode="NOERROR", address="10.0.0.5", port=1, transport="UDP")
+
+    monkeypatch.setattr(questions, "_PERIOD", 0)
+    monkeypatch.setattr(questions, "time", SimpleNamespace(monotonic=lambda: 7.0))
+    client = Client()
+    made = questions.Questions(client)  # type: ignore[arg-type]
+    made.add(query("v", "bad"))
+    for number in range(3000):
+        made.add(query("v", f"{number}." + "x" * 200))
+        made.add(query(f"v{number}", "other"))
+
+    async def run() -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(made.run(), 1)
+
+    asyncio.run(run())
+    assert 600 < sum("x" in name for name in client.told) < 1000, "of one VPC only so many, without the refused batch"
+    assert client.told.count("other") > 2600
+    monkeypatch.setattr(questions, "_MOST_BYTES", 1000)
+    for number in range(50):
+        made.add(query(f"w{number}", "x"))
+    assert 0 < len(made._kept) < 10
 
 
 def document(*rules: FirewallRule, log: bool = False) -> Vpc:

@@ -16,6 +16,8 @@ SELECT a.*, c.destination FROM route53resolver_query_log_vpcs a JOIN route53reso
 WHERE a.id = $1 FOR UPDATE OF a
 """
 _DONE = "UPDATE route53resolver_query_log_vpcs SET position = $2, error = 'NONE', message = NULL WHERE id = $1"
+# One association's row is locked; another one of the VPC only moves on, so that what is deleted is logged by all.
+_LOGGED = "SELECT min(position) FROM route53resolver_query_log_vpcs WHERE vpc_id = $1"
 _FAILED = "UPDATE route53resolver_query_log_vpcs SET error = $2, message = $3 WHERE id = $1"
 
 
@@ -33,6 +35,7 @@ async def deliver(run: Run, id: str) -> Outcome:
                 ctx = run.acting(db, query_logs.SERVICE, source)
                 await query_logs.write(ctx, row, row["vpc_id"], [item["document"] for item in found])
                 await db.execute(_DONE, id, found[-1]["id"])
+                await queries.logged(db, row["vpc_id"], await db.fetchval(_LOGGED, row["vpc_id"]))
     except AwsError as error:
         if error.status >= 500:
             raise

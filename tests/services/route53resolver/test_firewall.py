@@ -77,7 +77,9 @@ def test_rules_are_checked_listed_and_changed(firewall: Firewall) -> None:
     )
     assert code(lambda: firewall.rule(1, FirewallDomainListId=other)) == "ValidationException"
     assert code(lambda: firewall.rule(2)) == "ValidationException", "the list has a rule"
-    firewall.rule(2, FirewallDomainListId=other, Qtype="AAAA")
+    firewall.rule(2, FirewallDomainListId=other, Qtype="TYPE28")
+    assert code(lambda: firewall.rule(3, FirewallDomainListId=other, Qtype="aaaa")) == "ValidationException"
+    assert code(lambda: firewall.rule(3, FirewallDomainListId=other, Qtype="NONSENSE")) == "ValidationException"
     listed = client.list_firewall_rules(FirewallRuleGroupId=firewall.group)["FirewallRules"]
     assert [(rule["Priority"], rule["Action"], rule.get("Qtype")) for rule in listed] == [
         (1, "BLOCK", None),

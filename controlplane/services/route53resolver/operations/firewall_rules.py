@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import dns.exception
+import dns.rdatatype
+
 from controlplane.core.context import Context
 from controlplane.core.errors import NotImplementedByCelaje
 from controlplane.core.operation import operation
@@ -50,6 +53,15 @@ def _shown(row: Any) -> dict[str, Any]:
     return {**shown, "Qtype": row["qtype"]} if row["qtype"] else shown
 
 
+def _qtype(request: Any) -> str:
+    """`AAAA` for `aaaa` and for `TYPE28`; empty: any. Raises ValidationException."""
+    text = request.get("Qtype") or ""
+    try:
+        return dns.rdatatype.to_text(dns.rdatatype.from_text(text)) if text else ""
+    except (dns.exception.DNSException, ValueError) as error:
+        raise ValidationException(f"[RSLVR-02039] {text[:16]} is no type of DNS records.") from error
+
+
 def _checked(action: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a rule, without those that its action has no use for. Raises ValidationException."""
     kept = {name: given[name] for name in _SETTINGS if given.get(name) is not None}
@@ -79,7 +91,7 @@ def _refuse_advanced(request: Any) -> None:
 async def _find(ctx: Context, request: Any) -> Any:
     group = await rule_groups.find(ctx, request["FirewallRuleGroupId"], lock=True)
     _refuse_advanced(request)
-    key = (request.get("FirewallDomainListId") or "", request.get("Qtype") or "")
+    key = (request.get("FirewallDomainListId") or "", _qtype(request))
     rows = await ctx.db.fetch(_RULES, group["id"])
     row = next((row for row in rows if (row["list_id"], row["qtype"]) == key), None)
     if row is None:
@@ -104,7 +116,7 @@ async def create_firewall_rule(ctx: Context, request: Any) -> dict[str, Any]:
     if not request.get("FirewallDomainListId"):
         raise ValidationException("[RSLVR-02036] A rule needs a FirewallDomainListId.")
     domains = await domain_lists.find(ctx, request["FirewallDomainListId"])
-    rows, qtype = await ctx.db.fetch(_RULES, group["id"]), request.get("Qtype") or ""
+    rows, qtype = await ctx.db.fetch(_RULES, group["id"]), _qtype(request)
     if any((row["list_id"], row["qtype"]) == (domains["id"], qtype) for row in rows):
         raise ValidationException(f"[RSLVR-02037] The rule group has a rule for {domains['id']} already.")
     _check_priority(rows, request["Priority"])
