@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from controlplane.core.errors import AwsError
+
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
@@ -13,7 +15,9 @@ Outcome = TypeVar("Outcome")
 class Batcher(Generic[Item, Outcome]):
     """Hands waiting items to `run`, which answers one outcome for each, in order; an outcome that is an exception is
     raised to whoever asked for it. While a batch runs the next one gathers, so that a lone item never waits and a crowd
-    shares its commits. What was submitted is done even if its caller goes away.
+    shares its commits. What was submitted is done even if its caller goes away. When `run` itself fails for an item's
+    sake (with anything but an AwsError or an OSError, which would concern all), the items are run one by one: `run`
+    must leave nothing behind when it raises.
 
     `abreast` batches may run at once. With `patience` (seconds) a batch waits so long, at most, for as many items as
     came with the last one: callers that were just answered are likely to come again. A lone caller never waits.
@@ -75,8 +79,14 @@ class Batcher(Generic[Item, Outcome]):
     async def _finish(self, batch: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
         try:
             outcomes: Sequence[Outcome | Exception] = await self._run([item for item, _ in batch])
-        except Exception as error:
+        except (AwsError, OSError) as error:
             outcomes = [error] * len(batch)
+        except Exception as error:
+            if len(batch) > 1:
+                for one in batch:
+                    await self._finish([one])
+                return
+            outcomes = [error]
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():
                 continue

@@ -28,11 +28,17 @@ async def test_errors_reach_those_whom_they_concern() -> None:
     async def run(items: Sequence[str]) -> list[str | Exception]:
         if "all" in items:
             raise OSError("away")
+        if "worst" in items:
+            raise IndexError(items)
         return [ValueError(item) if item == "bad" else item for item in items]
 
     batcher = Batcher(run)
     good, bad = await asyncio.gather(batcher.submit("good"), batcher.submit("bad"), return_exceptions=True)
     assert good == "good" and isinstance(bad, ValueError)
+    submitted = (batcher.submit(name) for name in ("good", "worst", "bad", "fine"))
+    good, worst, bad, fine = await asyncio.gather(*submitted, return_exceptions=True)
+    assert (good, fine) == ("good", "fine"), "nobody fails for another's item"
+    assert isinstance(worst, IndexError) and isinstance(bad, ValueError)
     with pytest.raises(OSError):
         await batcher.submit("all")
     assert await batcher.submit("again") == "again"

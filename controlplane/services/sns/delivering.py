@@ -18,6 +18,7 @@ from controlplane.state.sealing import Sealer
 
 PURPOSE = "sns-delivery"
 KIND = "sns.subscription"
+_DEVICE_NAMES = 4
 _INSERT = """
 INSERT INTO sns_deliveries (account_id, topic_id, subscription_id, content, due_at)
 SELECT $1, $2, *, $5 FROM unnest($3::uuid[], $4::bytea[])
@@ -43,6 +44,7 @@ async def note(ctx: Context, topic: Topic, wanted: Sequence[tuple[Subscription, 
             "attributes": {name: value.get("StringValue") for name, value in message.attributes.items()},
             "group": message.group_id,
             "deduplication": message.deduplication_id,
+            "event": message.event,
         }
         contents.append(_sealed(sealer, subscription.id, content))
     await _insert(ctx, topic, [subscription.id for subscription, *_ in wanted], contents)
@@ -52,7 +54,8 @@ def _body_of(subscription: Subscription) -> str:
     """Which of a message's texts an endpoint gets: a device that of its platform."""
     if subscription.protocol != "application":
         return subscription.protocol
-    return subscription.endpoint.split(":")[-1].split("/")[1]
+    names = subscription.endpoint.split(":")[-1].split("/")
+    return names[1] if len(names) == _DEVICE_NAMES else subscription.protocol
 
 
 async def ask_to_confirm(ctx: Context, topic: Topic, subscription: Subscription) -> None:

@@ -24,5 +24,6 @@ async def tell(ctx: Context, endpoint: Endpoint, event: str, via: str, **facts: 
     if topic is None or topic.fifo or topic.account_id != ctx.account_id:
         return
     told = {"EventType": event, "Resource": endpoint.application_arn, "EndpointArn": endpoint.arn, "Service": "SNS"}
-    message = Message(uuid4(), {"default": orjson.dumps({**told, "Time": timestamp(), **facts}).decode()}, event, {})
+    text = orjson.dumps({**told, "Time": timestamp(), **facts}).decode()
+    message = Message(uuid4(), {"default": text}, event, {}, event=True)
     await publisher_of(ctx).publish_within(Publication(ctx, topic, message), via)

@@ -40,6 +40,8 @@ class Message:
     group_id: str | None = None
     deduplication_id: str | None = None
     trace: str | None = None
+    event: bool = False
+    """It tells of a device. What becomes of it is told by no further event, or events would beget events."""
     at: str = field(default_factory=lambda: timestamp())
 
     def body(self, protocol: str) -> str:

@@ -46,6 +46,7 @@ class Letter:
     device: str = ""
     via: str = ""
     failure: str = ""
+    is_event: bool = False
 
 
 async def put(ctx: Context, letter: Letter) -> None:
@@ -59,6 +60,7 @@ async def put(ctx: Context, letter: Letter) -> None:
         "notification": letter.notification,
         "device": letter.device,
         "via": letter.via,
+        "event": letter.is_event,
     }
     sealed = ctx.engine("sealing").seal(PURPOSE, orjson.dumps(content), str(letter.id))
     await ctx.db.execute(

@@ -147,8 +147,13 @@ async def send(ctx: Context, endpoint: Endpoint, message: Message) -> None:
     await put(ctx, endpoint, str(message.id), message.id, message.body(endpoint.platform), message.at, ctx.endpoint)
 
 
-async def put(ctx: Context, endpoint: Endpoint, id: str, key: UUID, text: str, at: str, via: str) -> None:
-    """Put a message into the outbox under `key`. Raises EndpointDisabled, PlatformApplicationDisabled."""
+async def put(
+    ctx: Context, endpoint: Endpoint, id: str, key: UUID, text: str, at: str, via: str, *, is_event: bool = False
+) -> None:
+    """Put a message into the outbox under `key`. `is_event`: it tells of a device itself.
+
+    Raises EndpointDisabled, PlatformApplicationDisabled.
+    """
     if endpoint.settings.get("Enabled", "true").lower() != "true":
         raise PlatformApplicationDisabled
     if endpoint.attributes["Enabled"].lower() != "true":
@@ -164,15 +169,18 @@ async def put(ctx: Context, endpoint: Endpoint, id: str, key: UUID, text: str, a
     group = f"sns/{ctx.region}/{ctx.account_id}/app/{endpoint.platform}/{endpoint.application}"
     wanted = reports.wanted(endpoint.settings, "", group)
     notification = reports.notification(id, text, at)
-    await outbox.put(ctx, Letter("push", key, told, fields, wanted, notification, endpoint.arn, via))
+    await outbox.put(ctx, Letter("push", key, told, fields, wanted, notification, endpoint.arn, via, is_event=is_event))
 
 
-async def is_gone(ctx: Context, endpoint_arn: str, id: str, via: str) -> None:
-    """Disable a device that the gateway says is no more, and tell the application's owner."""
+async def is_gone(ctx: Context, endpoint_arn: str, id: str, via: str, *, by_event: bool) -> None:
+    """Disable a device that the gateway says is no more, and tell the application's owner, unless it was an event that
+    did not arrive."""
     endpoint = await find_endpoint(ctx, endpoint_arn)
     if endpoint is None:
         return
     await ctx.db.execute(_DISABLE, endpoint.id)
+    if by_event:
+        return
     why = "Platform token associated with the endpoint is not valid"
     facts = {"FailureType": "InvalidPlatformToken", "FailureMessage": why, "MessageId": id}
     await events.tell(ctx, endpoint, events.FAILED, via, **facts)

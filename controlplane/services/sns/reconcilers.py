@@ -160,7 +160,7 @@ async def hand_over(run: Run, key: str) -> Outcome:
         await db.execute(_ENDED, row["id"], state, f"{answer.status} {answer.text}".replace("\0", ""))
         ctx = run.acting(db, sending.SERVICE, f"arn:aws:sns:{row['region']}:{row['account_id']}:outbox")
         if answer.gone:
-            await platforms.is_gone(ctx, content["device"], key, content["via"])
+            await platforms.is_gone(ctx, content["device"], key, content["via"], by_event=bool(content.get("event")))
         if not again and content["wanted"] is not None:
             facts = {"attempts": row["attempts"] + 1, "ok": answer.ok, "status": answer.status, "answer": answer.text}
             await outbox.note(ctx, Wanted(**content["wanted"]), content, **facts)

@@ -131,13 +131,15 @@ async def to_device(run: Run, topic: Topic, endpoint_arn: str, content: Mapping[
         if endpoint is None or endpoint_arn.split(":")[4] != topic.account_id:
             raise Failed("the endpoint is not there", final=True)
         text, at, via = content["text"], content.get("at") or timestamp(), content.get("via") or ""
+        is_event = bool(content.get("event"))
         try:
-            await platforms.put(ctx, endpoint, content["id"], uuid4(), text, at, via)
+            await platforms.put(ctx, endpoint, content["id"], uuid4(), text, at, via, is_event=is_event)
             return
         except AwsError as error:
             refusal = error
             facts = {"FailureType": error.code, "FailureMessage": error.message, "MessageId": content["id"]}
-            await events.tell(ctx, endpoint, events.FAILED, via, **facts)
+            if not is_event:
+                await events.tell(ctx, endpoint, events.FAILED, via, **facts)
     raise Failed(f"{refusal.code}: {refusal.message}", final=True)
 
 

@@ -17,6 +17,7 @@ from controlplane.services.sns.errors import InvalidParameter, NotFound
 from controlplane.services.sns.topics import Topic
 
 PHONE = re.compile(r"\+?[1-9](?:[ ./()-]?\d){3,14}")
+_DEVICE = re.compile(r"endpoint(/[^/:]+){3}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 PROTOCOLS = ("http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose")
 CONFIRMED_BY_TOKEN = ("http", "https", "email", "email-json")
@@ -141,11 +142,13 @@ def _check_url(protocol: str, endpoint: str) -> None:
 def _check_arn(topic: Topic, protocol: str, endpoint: str) -> None:
     names = {"sqs": "SQS endpoint ARN", "lambda": "Lambda endpoint ARN", "firehose": "Firehose endpoint ARN"}
     try:
-        service = Arn.parse(endpoint).service
+        parts = Arn.parse(endpoint)
     except ValueError as error:
         raise InvalidParameter(names.get(protocol, "Endpoint")) from error
-    if service != {"application": "sns"}.get(protocol, protocol):
+    if parts.service != {"application": "sns"}.get(protocol, protocol):
         raise InvalidParameter(names.get(protocol, "Endpoint"))
+    if protocol == "application" and not _DEVICE.fullmatch(parts.resource):
+        raise InvalidParameter("Endpoint Reason: Wrong number of slashes in relative portion of the ARN.")
     if protocol == "sqs" and endpoint.endswith(".fifo") and not topic.fifo:
         raise InvalidParameter(
             "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics"

@@ -126,6 +126,33 @@ def test_devices(lab: Lab) -> None:
     assert sns.list_platform_applications()["PlatformApplications"] == []
 
 
+def test_only_devices_are_subscribed_as_such(lab: Lab, account: Account) -> None:
+    topic = lab.topic()
+    for name in ("foo", "endpoint/GCM/app", "endpoint/GCM/app/1/2", "app/GCM/app/x", "endpoint/GCM/app/x:y"):
+        arn = f"arn:aws:sns:us-east-1:{account.id}:{name}"
+        assert code(lab.sns.subscribe, TopicArn=topic, Protocol="application", Endpoint=arn) == "InvalidParameter"
+
+
+def test_events_of_devices_beget_no_events(lab: Lab) -> None:
+    topic = lab.topic()
+    queue, _ = lab.subscribed(topic, RawMessageDelivery="true")
+    attributes = {"PlatformCredential": "secret", "EventDeliveryFailure": topic}
+    app = lab.sns.create_platform_application(Name="app", Platform="GCM", Attributes=attributes)
+    for token in ("t1", "t2"):
+        device = lab.sns.create_platform_endpoint(
+            PlatformApplicationArn=app["PlatformApplicationArn"], Token=token, Attributes={"Enabled": "false"}
+        )
+        lab.sns.subscribe(TopicArn=topic, Protocol="application", Endpoint=device["EndpointArn"])
+    lab.sns.publish(TopicArn=topic, Message="x")
+    heard: list[str] = []
+    while found := lab.take(queue, 5):
+        heard += (message["Body"] for message in found)
+        for message in found:
+            lab.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        assert len(heard) <= 3
+    assert sum("DeliveryFailure" in body for body in heard) == 2, "one for each device, of the message itself"
+
+
 def test_tokens_of_one_list_are_no_good_for_another(lab: Lab) -> None:
     from controlplane.core.paging import encode_token
 
