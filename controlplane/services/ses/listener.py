@@ -13,7 +13,7 @@ from email.utils import format_datetime
 from typing import Any
 from uuid import uuid4
 
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session, TLSSetupException, syntax
 
 from controlplane.services.ses import mailing, receiving
 from controlplane.services.ses.receiving import RECEIVE, Box
@@ -111,9 +111,21 @@ class Connection(SMTP):
     open = 0
     submission: Submission | None = None
 
+    @syntax("STARTTLS", when="tls_context")
+    async def smtp_STARTTLS(self, arg: str) -> None:
+        """End with the connection when it is closed for its silence amid the handshake, which aiosmtpd overlooks."""
+        await super().smtp_STARTTLS(arg)
+        if self._original_transport is not None and (self.session is None or self.session.ssl is None):
+            raise TLSSetupException
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        Connection.open += 1
+        again = self._original_transport is not None  # aiosmtpd has it called once more after STARTTLS
         super().connection_made(transport)
+        if again:
+            return
+        Connection.open += 1
+        assert self._handler_coroutine is not None
+        self._handler_coroutine.add_done_callback(_closed)
         if Connection.open > _MOST_CONNECTIONS:
             transport.close()
 
@@ -131,9 +143,10 @@ class Connection(SMTP):
         login = await self.submission.login(user, password)
         return AuthResult(success=login is not None, handled=False, auth_data=login)
 
-    def connection_lost(self, error: Exception | None) -> None:
-        Connection.open -= 1
-        super().connection_lost(error)
+
+def _closed(handling: asyncio.Task[None]) -> None:
+    """Count a connection whose task has ended; it ends however the connection does, a broken handshake too."""
+    Connection.open -= 1
 
 
 def _read(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import smtplib
 import socket
 import ssl
@@ -11,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from controlplane.services.ses import relaying
+from controlplane.services.ses import listener, relaying
 from controlplane.services.ses.submission import smtp_password
 from controlplane.state.sealing import Sealer
 from tests.cloud import Account, Cloud
@@ -95,6 +97,41 @@ def _is_refused(cloud: Cloud, account: Account, context: ssl.SSLContext) -> None
             with pytest.raises(smtplib.SMTPDataError) as refused:
                 server.send_message(mail)
             assert refused.value.smtp_code == 554 and reason in refused.value.smtp_error
+
+
+async def test_connections_are_counted_down_however_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "_IDLE_SECONDS", 1.0)
+    nobody: Any = None
+
+    async def session(port: int, end: str, context: ssl.SSLContext) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for line in (b"", b"EHLO me\r\n", b"STARTTLS\r\n"):
+            writer.write(line)
+            while (await reader.readline())[3:4] == b"-":
+                pass
+        if end == "well":
+            await writer.start_tls(context, server_hostname="localhost")
+            writer.write(b"QUIT\r\n")
+        elif end == "nonsense":
+            writer.write(b"hello\r\n")
+        if end in ("well", "nonsense", "silence"):
+            with contextlib.suppress(OSError):
+                await asyncio.wait_for(reader.read(), 10)
+        writer.transport.abort() if end == "reset" else writer.close()
+
+    with certificates() as certified:
+        context = ssl.create_default_context(cafile=str(certified / "authority"))
+        submission: Any = SimpleNamespace(tls=ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
+        submission.tls.load_cert_chain(certified / "certificate", certified / "key")
+        async with await listener.listen(nobody, nobody, ("127.0.0.1", 0), submission) as server:
+            port = server.sockets[0].getsockname()[1]
+            for end in ("well", "nonsense", "silence", "close", "reset"):
+                await asyncio.gather(*(session(port, end, context) for _ in range(24)))
+                deadline = asyncio.get_running_loop().time() + 10
+                while listener.Connection.open:
+                    assert asyncio.get_running_loop().time() < deadline, (end, listener.Connection.open)
+                    await asyncio.sleep(0.02)
+            await session(port, "well", context)
 
 
 class Relay:
