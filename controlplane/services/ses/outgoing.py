@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 import re
@@ -119,7 +120,8 @@ async def send(ctx: Context, letter: Letter) -> str:
     facts = _facts(ctx, letter, identity, used, content, message_id)
     tracked = tracking.wanted(facts) if ctx.endpoint else set()
     if tracked:
-        content = tracking.rewritten(content, id, tracked, _tracker(ctx, used), ctx.engine("sealing"))
+        base, sealer = _tracker(ctx, used), ctx.engine("sealing")
+        content = await asyncio.to_thread(tracking.rewritten, content, id, tracked, base, sealer)
     content = mailing.signed(ctx.engine("sealing"), rows.values(), content)
     box, settings = (ctx.account_id, ctx.region), account["settings"] if account is not None else {}
     why = suppression.reasons(settings, used["options"] if used else {})

@@ -6,9 +6,13 @@ import email
 import email.policy
 import http.client
 import re
+import time
+import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
+from controlplane.services.ses import tracking
+from controlplane.state.sealing import Sealer
 from tests.cloud import Account, Cloud
 from tests.services.ses.test_mail import mailbox
 from tests.services.sesv2.test_version_two import Topic
@@ -68,3 +72,17 @@ def test_opens_and_clicks_are_told(account: Account, cloud: Cloud) -> None:
     assert told["Click"]["click"]["link"] == "https://shop.test/a?b=1&c=2"
     assert told["Open"]["open"]["userAgent"] == "a reader"
     assert {event["mail"]["messageId"] for event in told.values()} == {sent}
+
+
+def test_hostile_pages_are_read_in_one_pass() -> None:
+    def rewritten(page: str) -> str:
+        mail = b"Content-Type: text/html; charset=utf-8\r\n\r\n" + page.encode()
+        made = tracking.rewritten(mail, uuid.uuid4(), {"CLICK"}, "http://c.test", Sealer(bytes(32)))
+        return email.message_from_bytes(made, policy=email.policy.default).get_content()
+
+    for shape in ("<a ", "<a href=", "<a href='https://", f"<a {' ' * 7000}>", f"<a href{' ' * 7000}>", "href = '"):
+        began = time.monotonic()
+        rewritten("\n".join([shape * (100_000 // len(shape))] * 10))
+        assert time.monotonic() - began < 3, shape[:20]
+    told = rewritten('<a href="https://shop.test/">x</a>\n' * 300)
+    assert told.count("http://c.test/") == 250 and told.count("https://shop.test/") == 50
