@@ -30,6 +30,8 @@ class Login:
 
     principal: Principal
     region: str
+    key: str
+    """The access key's id."""
 
 
 def smtp_password(secret: str, region: str) -> str:
@@ -61,13 +63,21 @@ class Submission:
         for region in self._runtime.cloud.regions:
             expected = smtp_password(credential.secret, region)
             if hmac.compare_digest(expected.encode(), password.encode()):
-                open_ = not await self._principals.is_closed(account)
-                may = open_ and await self._principals.may_use_region(account, region)
-                return Login(credential.principal, region) if may else None
+                return Login(credential.principal, region, user) if await self._may(account, region) else None
         return None
+
+    async def _may(self, account: str, region: str) -> bool:
+        return not await self._principals.is_closed(account) and await self._principals.may_use_region(account, region)
+
+    async def _stands(self, login: Login) -> bool:
+        """Whether somebody who logged in some time ago could do so now."""
+        there = await self._principals.credential(login.key) is not None
+        return there and await self._may(login.principal.account_id, login.region)
 
     async def send(self, login: Login, source: str, to: Sequence[str], content: bytes, client: str) -> str:
         """Send a mail; what the server says to it."""
+        if not await self._stands(login):
+            return "535 5.7.8 Authentication credentials invalid"
         request = {"Source": source, "Destinations": list(to), "RawMessage": {"Data": content}}
         try:
             async with self._database.unit() as db:

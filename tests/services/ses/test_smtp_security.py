@@ -59,6 +59,7 @@ def test_who_has_a_key_sends_over_tls() -> None:
             account.client("ses", "eu-west-1").verify_email_identity(EmailAddress=ADDRESS)
             context = ssl.create_default_context(cafile=str(certified / "authority"))
             _sends(cloud, account, context)
+            _is_looked_at_again(cloud, account, context)
             _is_refused(cloud, account, context)
         finally:
             cloud.stop()
@@ -82,6 +83,20 @@ def _sends(cloud: Cloud, account: Account, context: ssl.SSLContext) -> None:
     (mail,) = mailbox(account, "eu-west-1")
     assert mail["Source"] == ADDRESS and "over smtp" in mail["RawData"]
     assert not mailbox(account), "the password is a region's"
+
+
+def _is_looked_at_again(cloud: Cloud, account: Account, context: ssl.SSLContext) -> None:
+    """A connection whose key was deactivated after the login."""
+    leaver = user_with_key(account, "leaver", {"Effect": "Allow", "Action": "ses:*", "Resource": "*"})
+    with smtplib.SMTP("localhost", cloud.smtp_port(), timeout=20) as server:
+        server.starttls(context=context)
+        server.login(leaver.access_key_id, smtp_password(leaver.secret_access_key, "eu-west-1"))
+        assert server.send_message(a_mail()) == {}
+        key = {"UserName": "leaver", "AccessKeyId": leaver.access_key_id}
+        account.client("iam").update_access_key(**key, Status="Inactive")
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            server.send_message(a_mail())
+        assert refused.value.smtp_code == 535
 
 
 def _is_refused(cloud: Cloud, account: Account, context: ssl.SSLContext) -> None:
