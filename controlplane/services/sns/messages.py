@@ -92,6 +92,8 @@ def _structured(text: str) -> dict[str, str]:
     if not isinstance(found, dict):
         raise InvalidParameter("Message Structure - JSON message body failed to parse")
     bodies = {name: value for name, value in found.items() if isinstance(value, str)}
+    if any(HOLE in body for body in bodies.values()):
+        raise InvalidParameter("Message Reason: Invalid character #x0")
     if "default" not in bodies:
         raise InvalidParameter("Message Structure - No default entry in JSON message body")
     return bodies

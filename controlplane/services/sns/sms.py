@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from controlplane.services.sns.outbox import Letter
 from controlplane.services.sns.subscriptions import PHONE
 
 E164 = re.compile(r"\+[1-9]\d{1,14}")
+SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]{1,11}", re.ASCII)
+TYPES = ("Promotional", "Transactional")
 DEFAULTS = {"MonthlySpendLimit": "1"}
 _GROUP = "DirectPublishToPhoneNumber"
 _OPTED_OUT = "SELECT true FROM sns_opted_out_numbers WHERE account_id = $1 AND region = $2 AND number = $3"
@@ -36,11 +39,23 @@ def check_number(number: str) -> None:
 
 
 async def send(ctx: Context, number: str, message: Message) -> None:
-    """Send a message to a phone. Raises InvalidParameter for one that has opted out."""
+    """Send a message to a phone. Raises InvalidParameter for one that has opted out, and for bad attributes."""
     if await is_opted_out(ctx.db, ctx.account_id, ctx.region, number):
         raise InvalidParameter("PhoneNumber Reason: This phone number is opted out")
     attributes = {name: value.get("StringValue") or "" for name, value in message.attributes.items()}
+    _check(attributes)
     await put(ctx, message.id, number, message.body("sms"), attributes)
+
+
+def _check(attributes: Mapping[str, str]) -> None:
+    """Refuse what the gateway, or the account's limit, must not see. Raises InvalidParameter."""
+    for name, known in (
+        ("AWS.SNS.SMS.SenderID", SENDER.fullmatch),
+        ("AWS.SNS.SMS.SMSType", TYPES.__contains__),
+        ("AWS.SNS.SMS.MaxPrice", lambda text: math.isfinite(_number(text)) and _number(text) >= 0),
+    ):
+        if name in attributes and not known(attributes[name]):
+            raise InvalidParameter(f"MessageAttributes Reason: {name} is invalid")
 
 
 async def is_opted_out(db: Unit, account_id: str, region: str, number: str) -> bool:
@@ -85,7 +100,7 @@ async def _refusal(ctx: Context, own: Mapping[str, str], attributes: Mapping[str
     if not price:
         return ""
     most = attributes.get("AWS.SNS.SMS.MaxPrice")
-    if most and price > _number(most):
+    if most and not price <= _number(most):
         return "Price of message exceeds the maximum price"
     limit = _number(own["MonthlySpendLimit"])
     month = datetime.now(UTC).strftime("%Y-%m")
@@ -97,4 +112,4 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        return 0.0
+        return math.nan

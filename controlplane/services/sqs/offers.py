@@ -208,9 +208,9 @@ async def _to_few(
 ) -> bool:
     sealer = ctx.engine("sealing")
     ids, packed = [], []
-    for own in audience.own:
+    for place, own in enumerate(audience.own):
         for letter in letters:
-            ids.append(letter["Id"] if own is audience.own[0] else any_uuid())
+            ids.append(letter["Id"] if place == 0 else any_uuid())
             content = _content(letter, contents.filled(letter["Body"], own))
             packed.append(contents.pack(content, ids[-1], sealer=sealer))
     return bool(

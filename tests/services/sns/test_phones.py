@@ -67,6 +67,9 @@ def test_text_messages_go_to_the_gateway_within_the_limit(phones: Phones) -> Non
     assert parse_qs(body) == {"to": ["+34123456789"], "from": ["celaje"], "text": ["¿qué tal? & más"]}
     until(account, "/sns/sms", lambda found: [one["Status"] for one in found] == ["DELIVERED"])
     sender = {"AWS.SNS.SMS.SenderID": {"DataType": "String", "StringValue": "own"}}
+    for name, value in (("SenderID", "a\r\nTo: b"), ("SMSType", "Free"), ("MaxPrice", "nan"), ("MaxPrice", "inf")):
+        bad = {f"AWS.SNS.SMS.{name}": {"DataType": "String", "StringValue": value}}
+        assert code(sns.publish, PhoneNumber="+34123456789", Message="x", MessageAttributes=bad) == "InvalidParameter"
     sns.publish(PhoneNumber="+34123456789", Message="is tried again", MessageAttributes=sender)
     assert parse_qs(phones.sms.get(timeout=60)[1])["from"] == ["own"], "answered 500"
     assert parse_qs(phones.sms.get(timeout=60)[1])["text"] == ["is tried again"]

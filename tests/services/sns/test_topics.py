@@ -118,6 +118,16 @@ def test_raw_delivery_and_filters(lab: Lab) -> None:
     assert [json.loads(message["Body"])["Message"] for message in lab.take(body)] == ['{"size": 5}']
 
 
+def test_copies_in_two_raw_queues_have_ids_of_their_own_and_no_hole_is_published(lab: Lab) -> None:
+    topic = lab.topic()
+    queues = [lab.subscribed(topic, RawMessageDelivery="true")[0] for _ in range(2)]
+    with pytest.raises(ClientError, match="Invalid character #x0"):
+        lab.sns.publish(TopicArn=topic, Message='{"default": "a\\u0000b"}', MessageStructure="json")
+    lab.sns.publish(TopicArn=topic, Message="x")
+    first, second = (lab.take(url)[0] for url in queues)
+    assert first["Body"] == second["Body"] == "x" and first["MessageId"] != second["MessageId"]
+
+
 def test_the_queue_s_policy_decides_and_dead_letters_are_kept(lab: Lab) -> None:
     topic = lab.topic()
     closed, arn = lab.queue()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import re
 import secrets
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -33,7 +32,6 @@ _KNOWN = frozenset(
 )
 _NUMBERS = {"MonthlySpendLimit": 10**9, "DeliveryStatusSuccessSamplingRate": 100}
 """Attributes that are whole numbers, and the largest."""
-_SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]{1,11}", re.ASCII)
 _PAGE = 100
 _SET = """
 INSERT INTO sns_sms_accounts (account_id, region, attributes) VALUES ($1, $2, $3)
@@ -58,11 +56,11 @@ _LEAVE = "DELETE FROM sns_sandbox_numbers WHERE account_id = $1 AND region = $2 
 async def set_sms_attributes(ctx: Context, request: SetSMSAttributesInputTypeDef) -> dict[str, Any]:
     """Set what the account's text messages have. Raises InvalidParameter."""
     for name, value in request["attributes"].items():
-        if name not in _KNOWN or (name == "DefaultSenderID" and not _SENDER.fullmatch(value)):
+        if name not in _KNOWN or (name == "DefaultSenderID" and not sms.SENDER.fullmatch(value)):
             raise InvalidParameter(
                 f"{name} is not a valid attribute" if name not in _KNOWN else _no_sender(), bare=True
             )
-        if name == "DefaultSMSType" and value not in ("Promotional", "Transactional"):
+        if name == "DefaultSMSType" and value not in sms.TYPES:
             raise InvalidParameter("DefaultSMSType is invalid", bare=True)
         if name in _NUMBERS and not (value.isascii() and value.isdigit() and int(value) <= _NUMBERS[name]):
             raise InvalidParameter(f"{name} is invalid", bare=True)
