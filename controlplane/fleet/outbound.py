@@ -1,7 +1,9 @@
-"""Where this cloud's own processes may go for the sake of its accounts: not to this machine, nor to any other host.
+"""Where this cloud's own processes may go for the sake of its accounts: not to this machine, nor to another host's
+address that this cloud goes by. What further addresses another host has is not known here: its own firewall guards
+these.
 
 Whoever subscribes an address to a topic, or has its health checked, chooses what a process inside the owner's network
-calls. Loopback, link-local addresses (where metadata services are) and all addresses of hosts are refused, unless the
+calls. Loopback, addresses of metadata services and the known addresses of hosts are refused, unless the
 owner has named their network in `reachable`. A name is looked up once, and the address that was checked is the one to
 connect to, so that a name server which answers differently the second time wins nothing.
 """
@@ -17,6 +19,8 @@ from controlplane.state.database import Database
 
 _HOSTS = "SELECT DISTINCT address FROM fleet_hosts"
 _NOWHERE = ip_network("0.0.0.0/8")
+_METADATA = ip_network("fd00:ec2::/32")
+"""Where EC2's metadata service is by IPv6, which is not link-local."""
 _TRANSLATED = ip_network("64:ff9b::/96")
 
 
@@ -55,7 +59,7 @@ def leads_nowhere(address: IPv4Address | IPv6Address) -> bool:
     """Whether an address is nobody's, or the same machine's wherever it is used."""
     if address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified:
         return True
-    return address.is_reserved or (address.version == 4 and address in _NOWHERE)
+    return address.is_reserved or address in (_NOWHERE if address.version == 4 else _METADATA)
 
 
 def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

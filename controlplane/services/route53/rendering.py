@@ -33,22 +33,43 @@ class Renderer:
 
     def zone(self) -> dict[tuple[str, str], Answer]:
         """All answers, for the engine."""
-        found = self._all(self._own)
-        there = {place: self._all(place) for place in set(self._near.values())}
-        none = Answer(_ALIAS_TTL, ())
-        for key in {*found, *(key for zone in there.values() for key in zone)} if there else ():
-            answer = found.get(key) or none
-            other = {place: zone.get(key) or none for place, zone in there.items()}
-            if any(each.choices != answer.choices for each in other.values()):
-                ttl = min(each.ttl for each in (answer, *other.values()))
-                near = tuple((network, other[place].choices) for network, place in self._near.items())
-                found[key] = Answer(ttl, answer.choices, near)
+        found = {}
+        for name, type in self._sets:
+            answer = self._everywhere(name, type)
+            if answer is not None:
+                found[names.served(name), type] = answer
         return found
 
-    def _all(self, place: Place) -> dict[tuple[str, str], Answer]:
+    def _everywhere(self, name: str, type: str) -> Answer | None:
+        """What a name answers, with what it answers near by. Name by name, and only where it depends on the place: a
+        zone may have thousands of names, and its collections a thousand places."""
+        answer = self._at(self._own, name, type)
+        if not self._near or not self._located(name, type):
+            return answer
+        none = Answer(_ALIAS_TTL, ())
+        here = answer or none
+        other = {place: self._at(place, name, type) or none for place in set(self._near.values())}
+        if all(each.choices == here.choices for each in other.values()):
+            return answer
+        ttl = min(each.ttl for each in (here, *other.values()))
+        return Answer(ttl, here.choices, tuple((net, other[place].choices) for net, place in self._near.items()))
+
+    def _at(self, place: Place, name: str, type: str) -> Answer | None:
         self._place = place
-        answers = {key: self._answer(*key, 0) for key in self._sets}
-        return {(names.served(name), type): answer for (name, type), answer in answers.items() if answer is not None}
+        return self._answer(name, type, 0)
+
+    def _located(self, name: str, type: str) -> bool:
+        """Whether an answer may go by the place of whoever asks; aliases are followed."""
+        seen, waiting = {name}, [name]
+        while waiting:
+            for one in self._sets.get((waiting.pop(), type), ()):
+                if any(kind in one for kind in _BY_PLACE):
+                    return True
+                target = one["AliasTarget"]["DNSName"] if "AliasTarget" in one else name
+                if target not in seen:
+                    seen.add(target)
+                    waiting.append(target)
+        return False
 
     def _answer(self, name: str, type: str, depth: int) -> Answer | None:
         members = self._sets.get((name, type), [])

@@ -8,10 +8,12 @@ from typing import Any
 import dns.edns
 import dns.message
 import dns.query
+import pytest
 
 from controlplane.engines.dns import powerdns
 from controlplane.engines.dns.contract import Answer
 from controlplane.services.route53 import geography, places
+from controlplane.services.route53.rendering import Renderer
 from tests.cloud import Account, Cloud
 from tests.services.organizations.test_organizations import code
 from tests.services.route53.conftest import Zone
@@ -131,6 +133,33 @@ def test_the_nearest_place_answers_and_a_bias_moves_it(zone: Zone, cloud: Cloud)
         assert code(lambda bad=bad: zone.change(near("x", "x", "192.0.2.9", **bad))) == "InvalidInput", bad
     far = {"Coordinates": {"Latitude": "99", "Longitude": "0"}}
     assert code(lambda: zone.change(near("x", "x", "192.0.2.9", **far))) == "InvalidInput"
+
+
+def test_only_names_that_go_by_places_are_worked_out_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    def row(name: str, **content: Any) -> dict[str, Any]:
+        return {"name": name, "type": "A", "content": content}
+
+    def value(text: str) -> dict[str, Any]:
+        return {"TTL": 60, "ResourceRecords": [{"Value": text}]}
+
+    config = {"CollectionId": "c", "LocationName": "7"}
+    alias = {"AliasTarget": {"DNSName": "here.t.", "EvaluateTargetHealth": False}}
+    plain = [row(f"n{number}.t.", **value("192.0.2.9")) for number in range(100)]
+    rows = [*plain, row("here.t.", CidrRoutingConfig=config, **value("192.0.2.1")), row("way.t.", **alias)]
+    near = {f"10.0.{number}.0/24": places.Place(locations=(("c", str(number)),)) for number in range(200)}
+    asked: list[str] = []
+    answer = Renderer._answer
+
+    def counted(self: Renderer, name: str, type: str, depth: int) -> Answer | None:
+        asked.append(name)
+        return answer(self, name, type, depth)
+
+    monkeypatch.setattr(Renderer, "_answer", counted)
+    found = Renderer(rows, set(), places.Place(), near).zone()
+    assert len(asked) < 100 + 3 * 201 + 1
+    for name in ("here.t", "way.t"):
+        assert [net for net, choices in found[name, "A"].near if choices] == ["10.0.7.0/24"]
+    assert found["n5.t", "A"] == Answer(60, ((1, ("192.0.2.9",)),))
 
 
 def test_what_is_known_of_a_network_holds_within_it() -> None:
