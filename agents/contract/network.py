@@ -112,28 +112,29 @@ class Inbound(Document):
 
 
 class FirewallRule(Document):
-    """A rule of DNS Firewall. The first whose `domains` (`name`, `*.name` for all below it, `*`) and `type` (empty:
-    any) fit a question decides. `action` is ALLOW, ALERT or BLOCK; `response` to what is blocked is NODATA, NXDOMAIN or
-    OVERRIDE (a CNAME). With `inspects`, names that CNAMEs lead to are looked at too. `domain_list` is for logs.
+    """A rule of DNS Firewall. The first whose list of domains and `type` (empty: any) fit a question decides. `action`
+    is ALLOW, ALERT or BLOCK; `response` to what is blocked is NODATA, NXDOMAIN or OVERRIDE (a CNAME). With `inspects`,
+    names that CNAMEs lead to are looked at too.
     """
 
     action: str
-    domains: tuple[str, ...]
+    domain_list: str
     type: str = ""
     response: str = ""
     override: str = ""
     ttl: int = 0
     inspects: bool = True
-    domain_list: str = ""
 
 
 class Firewall(Document):
-    """Rules in their order. Of several the one with the lowest priority comes first."""
+    """Rules in their order. Of several firewalls the one with the lowest priority comes first. `lists` holds the
+    domains that rules name by id, each list once: `name`, `*.name` for all below it, `*`."""
 
     id: str
     priority: int
     group: str
     rules: tuple[FirewallRule, ...] = ()
+    lists: dict[str, tuple[str, ...]] = {}
 
 
 class QueryLog(Document):

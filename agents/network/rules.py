@@ -28,19 +28,25 @@ class Rules:
     def __init__(self, firewalls: Iterable[Firewall]) -> None:
         ordered = sorted(firewalls, key=lambda each: each.priority)
         self._decisions = [Decision(each.group, rule) for each in ordered for rule in each.rules]
-        self._exact: dict[str, list[int]] = {}
-        self._below: dict[str, list[int]] = {}
+        self._places: dict[str, list[int]] = {}
+        """By list."""
         for place, decision in enumerate(self._decisions):
-            for domain in decision.rule.domains:
+            self._places.setdefault(decision.rule.domain_list, []).append(place)
+        self._exact: dict[str, list[str]] = {}
+        """Lists by domain."""
+        self._below: dict[str, list[str]] = {}
+        for id, domains in {id: domains for each in ordered for id, domains in each.lists.items()}.items():
+            for domain in domains:
                 table = self._below if domain.startswith("*") else self._exact
-                table.setdefault(domain.removeprefix("*").strip("."), []).append(place)
+                table.setdefault(domain.removeprefix("*").strip("."), []).append(id)
 
     def decide(self, name: dns.name.Name, type: str, *, redirected: bool = False) -> Decision | None:
         """The first rule that fits; for a name that a CNAME leads to only of those that look at such."""
         labels = name.to_text(omit_final_dot=True).lower().split(".")
-        places = list(self._exact.get(".".join(labels), ()))
+        lists = set(self._exact.get(".".join(labels), ()))
         for start in range(1, len(labels) + 1):
-            places += self._below.get(".".join(labels[start:]), ())
+            lists.update(self._below.get(".".join(labels[start:]), ()))
+        places = [place for id in lists for place in self._places.get(id, ())]
         fitting = (
             decision
             for decision in map(self._decisions.__getitem__, sorted(places))

@@ -10,10 +10,8 @@ from controlplane.fleet import resolving
 from controlplane.services.route53resolver import vpcs
 from controlplane.services.route53resolver.errors import ResourceNotFoundException
 
-_RULES = """
-SELECT r.*, l.domains FROM route53resolver_firewall_rules r JOIN route53resolver_domain_lists l ON l.id = r.list_id
-WHERE r.group_id = $1 ORDER BY r.priority
-"""
+_RULES = "SELECT * FROM route53resolver_firewall_rules WHERE group_id = $1 ORDER BY priority"
+_LISTS = "SELECT id, domains FROM route53resolver_domain_lists WHERE id = ANY($1)"
 _ASSOCIATIONS = "SELECT * FROM route53resolver_group_vpcs WHERE group_id = $1 ORDER BY vpc_id"
 _USING = "SELECT DISTINCT group_id FROM route53resolver_firewall_rules WHERE list_id = $1 ORDER BY group_id"
 
@@ -39,11 +37,13 @@ async def publish_list(ctx: Context, list_id: str) -> None:
 async def publish(ctx: Context, association: Any) -> None:
     """Bring a group's rules to one VPC."""
     rows = await ctx.db.fetch(_RULES, association["group_id"])
+    lists = await ctx.db.fetch(_LISTS, list({row["list_id"] for row in rows}))
     entry = network.Firewall(
         id=association["id"],
         priority=association["priority"],
         group=association["group_id"],
         rules=tuple(_rule(row) for row in rows),
+        lists={row["id"]: tuple(domain.rstrip(".") for domain in row["domains"]) for row in lists},
     )
     await resolving.put(ctx.db, association["vpc_id"], entry)
     await vpcs.publish(ctx, association["vpc_id"])
@@ -59,11 +59,10 @@ def _rule(row: Any) -> network.FirewallRule:
     settings = row["settings"]
     return network.FirewallRule(
         action=row["action"],
-        domains=tuple(domain.rstrip(".") for domain in row["domains"]),
+        domain_list=row["list_id"],
         type=row["qtype"],
         response=settings.get("BlockResponse") or "",
         override=(settings.get("BlockOverrideDomain") or "").rstrip("."),
         ttl=settings.get("BlockOverrideTtl") or 0,
         inspects=settings["FirewallDomainRedirectionAction"] == "INSPECT_REDIRECTION_DOMAIN",
-        domain_list=row["list_id"],
     )

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from controlplane.core.context import Context
+from controlplane.core.operation import Resource
 from controlplane.services.ses import (
     configuration_sets,
     events,
@@ -104,8 +105,9 @@ async def send(ctx: Context, letter: Letter) -> str:
     rows = {row["name"]: row for row in await ctx.db.fetch(_IDENTITIES, ctx.account_id, ctx.region, list(names))}
     if not rows:
         raise NotVerified(ctx.region, letter.source)
-    await _check_recipients(ctx, letter.destinations)
     identity = next(rows[name] for name in names if name in rows)
+    await _may_send_as(ctx, identity["name"])
+    await _check_recipients(ctx, letter.destinations)
     account = await ctx.db.cached_row(_ACCOUNT, ctx.account_id, ctx.region)
     if account is not None and account["paused"]:
         raise AccountSendingPaused
@@ -149,6 +151,14 @@ async def send(ctx: Context, letter: Letter) -> str:
     if waiting:
         await wake(ctx.db, relaying.RELAY, str(id))
     return message_id
+
+
+async def _may_send_as(ctx: Context, identity: str) -> None:
+    """Ask about the identity that the mail really goes by, where the request named another or none: a policy may speak
+    of a domain, and the request of an address. Raises AccessDenied."""
+    asked = identities.identity_arn(ctx, identity)
+    if ctx.operation and ctx.principal.kind != "service" and all(resource.arn != asked for resource in ctx.resources):
+        await ctx.authorize(f"ses:{ctx.operation}", Resource(asked))
 
 
 async def _check_recipients(ctx: Context, destinations: Sequence[str]) -> None:

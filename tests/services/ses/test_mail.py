@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 
 from controlplane.settings import Settings
 from tests.cloud import Account, Cloud
+from tests.services.iam.conftest import user_with_key
 
 pytestmark = pytest.mark.xdist_group("mail")
 BODY = {"Subject": {"Data": "grüße"}, "Body": {"Text": {"Data": "hallo"}, "Html": {"Data": "<b>hallo</b>"}}}
@@ -86,6 +87,28 @@ def test_only_verified_identities_send(ses: Any, account: Account) -> None:
     ses.delete_identity(Identity="a@example.com")
     with pytest.raises(ClientError):
         ses.send_raw_email(RawMessage={"Data": raw})
+
+
+def test_policies_speak_of_the_identity_that_is_used(ses: Any, account: Account, cloud: Cloud) -> None:
+    for domain in ("free.example", "chief.example"):
+        ses.verify_domain_identity(Domain=domain)
+    allow = {"Effect": "Allow", "Action": "ses:*", "Resource": "*"}
+    chief = f"arn:aws:ses:us-east-1:{account.id}:identity/chief.example"
+    theirs = user_with_key(account, "clerk", allow, {"Effect": "Deny", "Action": "ses:*", "Resource": chief})
+    theirs_ses = theirs.client("ses")
+
+    def raw(sender: str) -> dict[str, Any]:
+        return {"RawMessage": {"Data": f"From: {sender}\nTo: b@example.com\nSubject: s\n\nbody\n".encode()}}
+
+    def simple(sender: str) -> dict[str, Any]:
+        return {"Source": sender, "Destination": {"ToAddresses": ["b@example.com"]}, "Message": BODY}
+
+    theirs_ses.send_raw_email(**raw("x@free.example"))
+    theirs_ses.send_email(**simple("Any One <x@free.example>"))
+    for send, request in ((theirs_ses.send_raw_email, raw), (theirs_ses.send_email, simple)):
+        with pytest.raises(ClientError) as refused:
+            send(**request("x@chief.example"))
+        assert refused.value.response["Error"]["Code"] == "AccessDenied"
 
 
 def test_templates(ses: Any, account: Account) -> None:

@@ -13,6 +13,10 @@ from controlplane.services.route53resolver.listing import arn, listed, new_id, o
 
 _DOMAIN = re.compile(r"(?=.{1,255}\Z)(\*|(\*\.)?([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63})\.?")
 _MOST, _MOST_LISTS = 100_000, 1000
+_OTHERS = """
+SELECT coalesce(sum(jsonb_array_length(domains)), 0) FROM route53resolver_domain_lists
+WHERE account_id = $1 AND region = $2 AND id <> $3
+"""
 _FIND = "SELECT * FROM route53resolver_domain_lists WHERE id = $1 AND account_id = $2 AND region = $3"
 _LIST = "SELECT * FROM route53resolver_domain_lists WHERE account_id = $1 AND region = $2 ORDER BY id"
 _INSERT = """
@@ -106,8 +110,9 @@ async def update_firewall_domains(ctx: Context, request: Any) -> dict[str, Any]:
     changed = {"ADD": there | given, "REMOVE": there - given, "REPLACE": given}.get(request["Operation"])
     if changed is None:
         raise ValidationException("[RSLVR-02004] The operation must be ADD, REMOVE or REPLACE.")
-    if len(changed) > _MOST:
-        raise LimitExceededException(f"[RSLVR-02005] A list has at most {_MOST} domains.")
+    others = await ctx.db.fetchval(_OTHERS, ctx.account_id, ctx.region, row["id"])
+    if len(changed) + others > _MOST:
+        raise LimitExceededException(f"[RSLVR-02005] An account's lists have at most {_MOST} domains together.")
     await ctx.db.execute(_KEEP, row["id"], sorted(changed))
     await firewall.publish_list(ctx, row["id"])
     shown = {"Id": row["id"], "Name": row["name"], "Status": "UPDATING"}
