@@ -26,13 +26,18 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]
         return ""
 
 
+# In the binary formats, which composite types need and which are not decoded twice; jsonb's begins with its version.
+_JSON = {"json": b"", "jsonb": b"\x01"}
+
+
 async def _prepare(connection: asyncpg.Connection) -> None:
-    for name in ("json", "jsonb"):
+    for name, start in _JSON.items():
         await connection.set_type_codec(
             name,
             schema="pg_catalog",
-            encoder=lambda value: orjson.dumps(value).decode(),
-            decoder=orjson.loads,
+            format="binary",
+            encoder=lambda value, start=start: start + orjson.dumps(value),
+            decoder=lambda data, skipped=len(start): orjson.loads(data[skipped:]),
         )
 
 

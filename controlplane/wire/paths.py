@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -64,7 +64,7 @@ class Binding:
     required_query: frozenset[str]
     required_headers: frozenset[str]
 
-    def score(self, query: Query, headers: Collection[str]) -> tuple[int, ...] | None:
+    def score(self, query: Query, headers: Mapping[str, str]) -> tuple[int, ...] | None:
         """How well a request fits, larger is better; None where it does not.
 
         Operations that share a path differ by what they require: PUT on a key is CopyObject with `x-amz-copy-source`,
@@ -73,10 +73,11 @@ class Binding:
         for key, value in self.constants:
             if key not in query or (value and value not in query[key]):
                 return None
-        wanted = len(self.required_query) + len(self.required_headers)
-        present = sum(key in query for key in self.required_query) + sum(
-            key in headers for key in self.required_headers
-        )
+        wanted = present = 0
+        if self.required_query:
+            wanted, present = len(self.required_query), len(self.required_query & query.keys())
+        if self.required_headers:
+            wanted, present = wanted + len(self.required_headers), present + len(self.required_headers & headers.keys())
         return (wanted == present, len(self.constants), present, -wanted)
 
 
@@ -103,7 +104,7 @@ class PathTree:
             self._add(name, operations[name], description["shapes"])
 
     def find(
-        self, method: str, segments: list[str], query: Query, headers: Collection[str]
+        self, method: str, segments: list[str], query: Query, headers: Mapping[str, str]
     ) -> tuple[str, dict[str, str]] | None:
         """The operation and its labels, decoded. Raises BadEscape."""
         found = self._find(method, segments, query, headers)
@@ -112,7 +113,7 @@ class PathTree:
         return found
 
     def _find(
-        self, method: str, segments: list[str], query: Query, headers: Collection[str]
+        self, method: str, segments: list[str], query: Query, headers: Mapping[str, str]
     ) -> tuple[str, dict[str, str]] | None:
         for bindings, values in _walk(self._root, segments, 0, ()):
             best: Binding | None = None

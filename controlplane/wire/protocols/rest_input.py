@@ -42,24 +42,49 @@ def rest_decoder(operation: Operation, protocol: str) -> Callable[[Route, HttpRe
     """The decoder of one REST operation, made of a part for each member outside the body, and the body."""
     shape = operation.input_shape
     parts: list[Part] = []
+    always: list[int] = []
+    by_header: dict[str, list[int]] = {}
+    by_query: dict[str, list[int]] = {}
+
+    def add(part: Part) -> None:
+        always.append(len(parts))
+        parts.append(part)
+
+    def add_for(part: Part, index: dict[str, list[int]], *names: str) -> None:
+        for name in names:
+            index.setdefault(name, []).append(len(parts))
+        parts.append(part)
+
     if shape is not None:
         for name, member in shape.members.items():
             location = member.serialization.get("location")
-            if location == "querystring" and member.type_name == "map":
-                parts.append(_query_map(name, member, _named_in_query(operation)))
+            key = member.serialization.get("name", name)
+            if location == _QUERY and member.type_name == "map":
+                add(_query_map(name, member, _named_in_query(operation)))
             elif location == _QUERY and operation.service.name == "s3" and member.type_name == "integer":
-                parts.append(_filled(_query_member(name, member), member.serialization.get("name", name)))
-            elif location == "header" and member.serialization.get("name", "").lower() == _ENCODING:
-                parts.append(_encoding_header(name, member, inflated=not _keeps_encoding(operation)))
+                add_for(_filled(_query_member(name, member), key), by_query, key)
+            elif location == _QUERY:
+                add_for(_query_member(name, member), by_query, key)
+            elif location == "header" and key.lower() == _ENCODING:
+                add_for(_encoding_header(name, member, inflated=not _keeps_encoding(operation)), by_header, _ENCODING)
+            elif location == "header":
+                add_for(_header(name, member), by_header, *_header_names(key.lower()))
             elif location is not None:
-                parts.append(_LOCATIONS[location](name, member))
-        body = _body_part(operation, shape, protocol)
-        parts.extend([body] if body else [])
+                add(_LOCATIONS[location](name, member))
+        if (body := _body_part(operation, shape, protocol)) is not None:
+            add(body)
 
     def decode(route: Route, request: HttpRequest, limits: Limits) -> Found:
         found: Found = {}
-        for part in parts:
-            part(route, request, limits, found)
+        # A request has few of the headers and parameters that an operation knows; only their parts run, in the order of
+        # the model.
+        wanted = set(always)
+        for key in by_header.keys() & request.headers.keys():
+            wanted.update(by_header[key])
+        for key in by_query.keys() & route.query.keys():
+            wanted.update(by_query[key])
+        for place in sorted(wanted):
+            parts[place](route, request, limits, found)
         return found
 
     return decode
@@ -136,8 +161,7 @@ def _header(name: str, member: Any) -> Part:
     else:
         parse = text_parser(member, "rfc822")
 
-    # The length of a framed upload counts the frames; what is meant is the length of the data in them.
-    first = _DATA_LENGTH if key == "content-length" else key
+    first = _header_names(key)[0]
 
     def part(route: Route, request: HttpRequest, limits: Limits, found: Found) -> None:
         text = request.headers.get(first) or request.headers.get(key)
@@ -145,6 +169,12 @@ def _header(name: str, member: Any) -> Part:
             found[name] = _named(parse, text, key)
 
     return part
+
+
+def _header_names(key: str) -> tuple[str, ...]:
+    """The headers that a member may stand in, the best first: the length of a framed upload counts the frames; what is
+    meant is the length of the data in them."""
+    return (_DATA_LENGTH, key) if key == "content-length" else (key,)
 
 
 def _encoding_header(name: str, member: Any, *, inflated: bool) -> Part:
@@ -221,8 +251,6 @@ def _prefixed_headers(name: str, member: Any) -> Part:
 
 _LOCATIONS: dict[str, Callable[[str, Any], Part]] = {
     "uri": _label,
-    "querystring": _query_member,
-    "header": _header,
     "headers": _prefixed_headers,
 }
 
