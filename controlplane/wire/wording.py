@@ -163,6 +163,8 @@ def invalid(service: Service, protocol: str, violations: Sequence[Violation]) ->
     if protocol == "ec2" or service.name == "sqs":
         return _invalid_ec2(service, violations[0])
     code = {"query": "ValidationError", "rest-xml": "InvalidInput"}.get(protocol, "ValidationException")
+    if service.name == "logs":
+        code = "InvalidParameterException"
     count = len(violations)
     noun = "validation error" if count == 1 else "validation errors"
     return AwsError(

@@ -1,0 +1,1 @@
+"""CloudWatch Logs: groups, their streams, and the events that are written into them."""

@@ -1,0 +1,187 @@
+"""Events: written, read, searched."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import pairwise
+from typing import Any
+
+from controlplane.core.context import Context
+from controlplane.core.errors import NotImplementedByCelaje
+from controlplane.core.operation import operation
+from controlplane.core.paging import decode_token, encode_token
+from controlplane.services.logs import batches, groups, positions, reading
+from controlplane.services.logs.errors import InvalidParameterException, NoSuchStream
+from controlplane.services.logs.positions import LATEST, Position
+from controlplane.services.logs.reading import Range
+
+_LARGEST = 1_048_576
+_OVERHEAD = 26
+"""Bytes that count for each event beside its message."""
+_OLDEST, _NEWEST = 14 * 86_400_000, 2 * 3_600_000
+_MOST = 10_000
+_PUT = """
+WITH stream AS (
+  UPDATE logs_streams SET first_at = least(first_at, $3), last_at = greatest(last_at, $4),
+    ingested_at = greatest(ingested_at, $5), size = size + $6
+  WHERE group_id = $1 AND name = $2 RETURNING id)
+INSERT INTO logs_batches (group_id, stream_id, first_at, last_at, ingested_at, size, content)
+SELECT $1, id, $3, $4, $5, $6, $7 FROM stream RETURNING id
+"""
+_STREAM = "SELECT id FROM logs_streams WHERE group_id = $1 AND name = $2"
+_NAMED = "SELECT id FROM logs_streams WHERE group_id = $1 AND name = ANY($2)"
+_PREFIXED = "SELECT id FROM logs_streams WHERE group_id = $1 AND starts_with(name, $2)"
+
+
+@operation("PutLogEvents", on=groups.on_stream)
+async def put_log_events(ctx: Context, request: Any) -> dict[str, Any]:
+    """Write events into a stream; those that are too old or too new are left out, and the answer says so. Raises
+    ResourceNotFoundException, InvalidParameterException."""
+    group, name, events = groups.the_group(ctx), request["logStreamName"], request["logEvents"]
+    times, messages = [event["timestamp"] for event in events], [event["message"] for event in events]
+    _check(times, messages)
+    now = groups.now()
+    rejected, first, end = _rejected(times, now, groups.kept_since(ctx, group))
+    id = await _stream(ctx, group, name) if first >= end else None
+    if first < end:
+        content = await batches.pack(times[first:end], messages[first:end], group["id"], ctx.engine("sealing"))
+        size = _size(messages[first:end])
+        row = (group["id"], name, times[first], times[end - 1], now, size, content)
+        found = [] if "\x00" in name else await ctx.db.alone(_PUT, *row)
+        if not found:
+            raise NoSuchStream
+        id = found[0]["id"]
+    told = {"nextSequenceToken": positions.number((now, id or 0, 0))}
+    return {**told, "rejectedLogEventsInfo": rejected} if rejected else told
+
+
+def _check(times: list[int], messages: list[str]) -> None:
+    if any(later < earlier for earlier, later in pairwise(times)):
+        raise InvalidParameterException("Log events in a single PutLogEvents request must be in chronological order.")
+    if times[-1] - times[0] > reading.LONGEST:
+        raise InvalidParameterException(
+            "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
+        )
+    size = _size(messages)
+    if size > _LARGEST:
+        raise InvalidParameterException(f"Upload too large: {size} bytes exceeds limit of {_LARGEST}")
+
+
+def _size(messages: list[str]) -> int:
+    return len("".join(messages).encode()) + _OVERHEAD * len(messages)
+
+
+def _rejected(times: list[int], now: int, kept_since: int) -> tuple[dict[str, int], int, int]:
+    """What the answer says of events that are not taken, and where those begin and end that are."""
+    too_old, expired = bisect_left(times, now - _OLDEST), bisect_left(times, kept_since)
+    too_new = bisect_left(times, now + _NEWEST + 1)
+    told = {"tooOldLogEventEndIndex": too_old, "expiredLogEventEndIndex": expired}
+    found = {member: place for member, place in told.items() if place}
+    if too_new < len(times):
+        found["tooNewLogEventStartIndex"] = too_new
+    return found, max(too_old, expired), too_new
+
+
+async def _stream(ctx: Context, group: Any, name: str) -> int:
+    id = None if "\x00" in name else await ctx.db.fetchval(_STREAM, group["id"], name)
+    if id is None:
+        raise NoSuchStream
+    return int(id)
+
+
+@operation("GetLogEvents", on=groups.on_stream)
+async def get_log_events(ctx: Context, request: Any) -> dict[str, Any]:
+    """Events of a stream by time, the latest first unless told otherwise. Raises ResourceNotFoundException,
+    InvalidParameterException, ValidationException."""
+    groups.named(request)
+    group = groups.the_group(ctx)
+    start, end = _times(ctx, group, request)
+    forward, cursor = bool(request.get("startFromHead")), None
+    if request.get("nextToken"):
+        try:
+            way, cursor = positions.parse_token(request["nextToken"])
+        except ValueError as error:
+            raise InvalidParameterException("The specified nextToken is invalid.") from error
+        forward = way == "f"
+    range = Range(start, end, stream=await _stream(ctx, group, request["logStreamName"]))
+    begin = cursor or (positions.FIRST if forward else positions.LAST)
+    found = await reading.page(ctx, range, begin, request.get("limit") or _MOST, forward=forward)
+    events = sorted(found.events)
+    first: Position = events[0].position if events else cursor or (start, 0, 0)
+    last: Position = events[-1].position if events else cursor or (start, 0, 0)
+    return {
+        "events": [
+            {"timestamp": event.position[0], "message": event.message, "ingestionTime": event.ingested_at}
+            for event in events
+        ],
+        "nextForwardToken": positions.token("f", last),
+        "nextBackwardToken": positions.token("b", first),
+    }
+
+
+def _times(ctx: Context, group: Any, request: Any) -> tuple[int, int]:
+    """From when up to when events are asked for, without what is kept no longer."""
+    start, end = request.get("startTime"), request.get("endTime")
+    if start is not None and end is not None and end < start:
+        raise InvalidParameterException("End time must not be before start time.")
+    return max(start or 0, groups.kept_since(ctx, group)), LATEST if end is None else end
+
+
+@operation("FilterLogEvents", on=groups.on_group())
+async def filter_log_events(ctx: Context, request: Any) -> dict[str, Any]:
+    """Events of a group by time. Raises ResourceNotFoundException, InvalidParameterException, ValidationException."""
+    groups.named(request)
+    group = groups.the_group(ctx)
+    if request.get("filterPattern"):
+        raise NotImplementedByCelaje("Filter patterns are not built.")
+    start, end = _times(ctx, group, request)
+    forward = request.get("startFromHead") is not False
+    streams = await _streams(ctx, group, request)
+    scope = {"group": group["id"]} if streams is None else {"streams": streams}
+    range = Range(start, min(end + 1, LATEST), **scope)
+    begin = _cursor(request) or (positions.FIRST if forward else positions.LAST)
+    found = await reading.page(ctx, range, begin, request.get("limit") or _MOST, forward=forward)
+    told = {
+        "events": [
+            {
+                "logStreamName": event.stream,
+                "timestamp": event.position[0],
+                "message": event.message,
+                "ingestionTime": event.ingested_at,
+                "eventId": positions.number(event.position),
+            }
+            for event in found.events
+        ],
+        "searchedLogStreams": [],
+    }
+    return {**told, "nextToken": encode_token(positions.number(found.position))} if found.more else told
+
+
+def _cursor(request: Any) -> Position | None:
+    token = request.get("nextToken")
+    if not token:
+        return None
+    try:
+        digits = decode_token(token)
+    except ValueError:
+        digits = None
+    if not isinstance(digits, str) or not (digits.isascii() and digits.isdigit()) or len(digits) != positions.DIGITS:
+        raise InvalidParameterException("The specified nextToken is invalid.")
+    return positions.parse(digits)
+
+
+async def _streams(ctx: Context, group: Any, request: Any) -> list[int] | None:
+    """The streams that are asked for; None for all. Raises ResourceNotFoundException, InvalidParameterException."""
+    names, prefix = request.get("logStreamNames"), request.get("logStreamNamePrefix")
+    if names and prefix:
+        raise InvalidParameterException("logStreamNames and logStreamNamePrefix are mutually exclusive parameters.")
+    if prefix is not None:
+        rows = [] if "\x00" in prefix else await ctx.db.fetch(_PREFIXED, group["id"], prefix)
+        return [row["id"] for row in rows]
+    if not names:
+        return None
+    wanted = sorted({name for name in names if "\x00" not in name})
+    rows = await ctx.db.fetch(_NAMED, group["id"], wanted)
+    if len(rows) < len(set(names)):
+        raise NoSuchStream
+    return [row["id"] for row in rows]

@@ -1,0 +1,54 @@
+"""What is kept no longer: events past their group's retention, and those of deleted streams and groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from controlplane.core import storage_clock as clock
+from controlplane.services.logs.groups import now
+from controlplane.work.reconciler import GONE, Again, Outcome, Run, reconciler
+
+_PORTION = 1000
+_EVERY_SECONDS = 3600.0
+_REMAINS = """
+DELETE FROM logs_batches WHERE id = ANY (ARRAY(SELECT id FROM logs_batches WHERE {} = $1 LIMIT $2)) RETURNING true
+"""
+_COLUMNS = {"group": "group_id", "stream": "stream_id"}
+_EXPIRE = """
+WITH old AS (
+  SELECT b.id FROM logs_groups g CROSS JOIN LATERAL (
+    SELECT id FROM logs_batches WHERE group_id = g.id AND first_at < $1 - (g.retention * $2)::bigint
+    AND last_at < $1 - (g.retention * $2)::bigint LIMIT $3) b
+  WHERE g.retention IS NOT NULL LIMIT $3
+), gone AS (DELETE FROM logs_batches b USING old WHERE b.id = old.id RETURNING b.stream_id, b.size),
+freed AS (
+  UPDATE logs_streams s SET size = s.size - g.size
+  FROM (SELECT stream_id, sum(size) AS size FROM gone GROUP BY stream_id) g WHERE s.id = g.stream_id)
+SELECT count(*) FROM gone
+"""
+
+
+@reconciler("logs.remains")
+async def remains(run: Run, key: str) -> Outcome:
+    """Delete the events of a deleted stream or group."""
+    what, _, id = key.partition("/")
+    while await _portion(run, _REMAINS.format(_COLUMNS[what]), int(id)):
+        pass
+    return GONE
+
+
+async def _portion(run: Run, sql: str, *args: Any) -> bool:
+    """Run a statement once; True while it found a full portion."""
+    async with run.step() as db:
+        return len(await db.fetch(sql, *args, _PORTION)) == _PORTION
+
+
+@reconciler("logs.retention", every=_EVERY_SECONDS, standing=True)
+async def expire(run: Run, key: str) -> Outcome:
+    """Delete batches whose last event is past its group's retention. Readers see such events no more anyway."""
+    assert run.runtime is not None
+    day, gone = run.runtime.cloud.storage_day, _PORTION
+    while gone == _PORTION:
+        async with run.step() as db:
+            gone = await db.fetchval(_EXPIRE, now(), day * 1000, _PORTION)
+    return Again(clock.scaled(_EVERY_SECONDS, day).total_seconds() + 1)
