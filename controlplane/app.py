@@ -29,6 +29,7 @@ from controlplane.gateway.own_services import OwnServices
 from controlplane.gateway.pipeline import Pipeline
 from controlplane.gateway.server import Gateway, Scope, Send
 from controlplane.gateway.sign_in import sign_in_routes
+from controlplane.gateway.sites import Sites
 from controlplane.metering.requests import RequestCounts
 from controlplane.settings import Settings
 from controlplane.state.database import Database
@@ -52,14 +53,17 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["path"].startswith(own_paths.PREFIX):
-            assert self._own is not None
-            await self._own(scope, receive, send)
-        elif console.is_browser_at_the_door(scope, self._own_names):
-            await RedirectResponse(f"{console.PATH}/", 302, {"vary": "accept"})(scope, receive, send)
-        else:
-            assert self._gateway is not None
+            return
+        assert self._gateway is not None and self._own is not None
+        own = scope["path"].startswith(own_paths.PREFIX)
+        at_the_door = not own and console.is_browser_at_the_door(scope, self._own_names)
+        # A page of somebody's host must not share it with the console, which a browser lets it look into.
+        if not (own or at_the_door) or await self._gateway.shows_site(scope):
             await self._gateway(scope, receive, send)
+        elif own:
+            await self._own(scope, receive, send)
+        else:
+            await RedirectResponse(f"{console.PATH}/", 302, {"vary": "accept"})(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -103,7 +107,13 @@ class Application:
         self._stack.push_async_callback(requests.stop)
         self._own_names = settings.own_names
         self._gateway = Gateway(
-            pipeline, index, settings.own_names, meter=meter, requests=requests, access_log=settings.access_log
+            pipeline,
+            index,
+            settings.own_names,
+            meter=meter,
+            requests=requests,
+            sites=Sites(database, assembly.engines["public_names"], index, settings.guarded_names),
+            access_log=settings.access_log,
         )
         BoundedConnection.relay_key = relay_key = RelayKeys(assembly.sealer)
         own = _own_application(

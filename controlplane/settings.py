@@ -10,90 +10,51 @@ import json
 import os
 import re
 import socket
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from agents.contract.network import API_NAME
+from controlplane import reach
+from controlplane.folders import Folders, default_home
+from controlplane.setting_values import Gateway, file, listening, places
+
 PREFIX = "CELAJE_"
-_SOCKET_PATH_LIMIT = 107
+_OF_AWS = ("amazonaws.com", "amazonaws.com.cn", "aws")
 
 
-def default_home() -> Path:
-    """`/var/lib/celaje` for root, `~/.local/share/celaje` for anybody else."""
-    return Path("/var/lib/celaje") if os.geteuid() == 0 else Path.home() / ".local/share/celaje"
-
-
-def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
-
-
-def _file(path: Path | None) -> Path | None:
-    return _absolute(path) if path is not None else None
-
-
-def _listen(text: str) -> str:
-    host, separator, port = text.rpartition(":")
-    if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError("expected HOST:PORT, such as 127.0.0.1:4566")
-    return text
-
-
-def _places(given: dict[str, str]) -> dict[str, str]:
-    for network, place in given.items():
-        ip_network(network)
-        if not re.fullmatch(r"[A-Z]{2}(-[A-Z]{2}(-[A-Z0-9]{1,3})?)?|[a-z]{2}(-[a-z]+)+-\d", place):
-            raise ValueError(f"expected a place such as EU-DE or a region, not {place!r}")
-    return given
-
-
-class Gateway(BaseModel):
-    """A server of the owner's that takes messages for phones, one POST a message."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    url: Annotated[str, Field(pattern=r"^https?://")]
-    headers: dict[str, str] = {}
-    body: str = ""
-    price: Annotated[float, Field(ge=0)] = 0.0
-
-
-class Settings(BaseSettings):
+class Settings(Folders):
     """Everything that an owner may want to change. Every field says what it does, for the reference page."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
 
-    home: Annotated[Path, AfterValidator(_absolute)] = Field(
-        default_factory=default_home,
-        description="Folder that holds all state of this cloud: database, keys, logs, sockets and the machines' disks. "
-        "Default: `/var/lib/celaje` as root, `~/.local/share/celaje` otherwise.",
-    )
-    listen: Annotated[str, AfterValidator(_listen)] = Field(
+    listen: Annotated[str, AfterValidator(listening)] = Field(
         default="127.0.0.1:4566",
         description="Address and port of the endpoint. Listen elsewhere than on loopback only behind TLS: "
         "secrets that AWS's API carries in bodies would pass in clear.",
     )
-    dns_listen: Annotated[str, AfterValidator(_listen)] = Field(
+    dns_listen: Annotated[str, AfterValidator(listening)] = Field(
         default="127.0.0.1:5300",
         description="Address and port on which the hosted zones of Route 53 answer, over UDP and TCP. The server is "
         "started with the first zone.",
     )
-    smtp_listen: Annotated[str, AfterValidator(_listen)] = Field(
+    smtp_listen: Annotated[str, AfterValidator(listening)] = Field(
         default="127.0.0.1:2525",
         description="Address and port on which mail from outside is taken, for accounts with receipt rules of SES. The "
         "listener is started with the first active rule set, or at once with `smtp_certificate`.",
     )
-    smtp_certificate: Annotated[Path | None, AfterValidator(_file)] = Field(
+    smtp_certificate: Annotated[Path | None, AfterValidator(file)] = Field(
         default=None,
         description="Certificate chain (PEM) of the listener for mail. With it the listener offers STARTTLS, and login "
         "over that: the user is an access key's id, the password SES's SMTP password of its secret.",
     )
-    smtp_key: Annotated[Path | None, AfterValidator(_file)] = Field(
+    smtp_key: Annotated[Path | None, AfterValidator(file)] = Field(
         default=None, description="The certificate's private key (PEM), where it does not lie in the same file."
     )
-    dns_places: Annotated[dict[str, str], AfterValidator(_places)] = Field(
+    dns_places: Annotated[dict[str, str], AfterValidator(places)] = Field(
         default={},
         description="Where networks are, for geolocation and latency records of Route 53: continent, country and "
         'subdivision, or a region, such as `{"192.168.7.0/24": "EU-DE", "10.4.0.0/16": "NA-US-CA", '
@@ -102,7 +63,15 @@ class Settings(BaseSettings):
     endpoint_hosts: tuple[str, ...] = Field(
         default=("localhost",),
         description="Names under which clients reach this cloud, such as `cloud.example`: `bucket.cloud.example` then "
-        "addresses a bucket. A name in `listen` counts as one.",
+        "addresses a bucket. A name in `listen` counts as one. List all names that lead to the cloud: no bucket can "
+        "then show a website under them.",
+    )
+    gateway_addresses: tuple[IPv4Address | IPv6Address, ...] = Field(
+        default=(),
+        description="Addresses at which clients reach the endpoint, or the proxy before it: hosted zones of Route 53 "
+        "answer with them for aliases to websites of S3. Unset: the address in `listen`, or, where that is loopback, "
+        "the one in `dns_listen`; of a machine that listens on all its addresses the one that it uses towards the rest "
+        "of the world.",
     )
     sms_gateway: Gateway | None = Field(
         default=None,
@@ -250,14 +219,6 @@ class Settings(BaseSettings):
             raise ValueError("two storage classes cannot share a folder")
         return tiers
 
-    @field_validator("home")
-    @classmethod
-    def _room_for_sockets(cls, home: Path) -> Path:
-        longest = len(os.fsencode(home / "run" / ".s.PGSQL.5432"))
-        if longest > _SOCKET_PATH_LIMIT:
-            raise ValueError(f"{home} is too long by {longest - _SOCKET_PATH_LIMIT} characters for sockets in it")
-        return home
-
     @classmethod
     def settings_customise_sources(
         cls,
@@ -268,8 +229,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         home = init_settings().get("home") or os.environ.get(f"{PREFIX}HOME") or default_home()
-        file = TomlConfigSettingsSource(settings_cls, toml_file=Path(home) / "settings.toml")
-        return init_settings, env_settings, file
+        written = TomlConfigSettingsSource(settings_cls, toml_file=Path(home) / "settings.toml")
+        return init_settings, env_settings, written
 
     @property
     def address(self) -> tuple[str, int]:
@@ -309,58 +270,33 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(name.lower() for name in names))
 
     @property
+    def guarded_names(self) -> tuple[str, ...]:
+        """Names that lead to the cloud itself, also by those below them, whatever accounts call their buckets."""
+        machine = [name] if "." in (name := socket.gethostname().lower()) else []
+        names = (*self.own_names, "localhost", API_NAME, *machine, f"{self.host_name.lower()}.local", *_OF_AWS)
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def reached_at(self) -> tuple[str, ...]:
+        """The addresses at which clients reach the endpoint."""
+        if self.gateway_addresses:
+            return tuple(str(address) for address in self.gateway_addresses)
+        found = reach.addresses(self.address[0])
+        if all(reach.is_loopback(address) for address in found):
+            others = reach.addresses(self.dns_address[0])
+            found = tuple(address for address in others if not reach.is_loopback(address)) or found
+        return found
+
+    @property
     def region(self) -> str:
         """The default region."""
         return self.regions[0]
-
-    @property
-    def run(self) -> Path:
-        """Folder of the unprivileged processes' sockets."""
-        return self.home / "run"
-
-    @property
-    def generations(self) -> Path:
-        """File through which processes tell each other which tables they wrote."""
-        return self.run / "generations"
-
-    @property
-    def secrets(self) -> Path:
-        """Folder of the root key and the join token."""
-        return self.home / "secrets"
-
-    @property
-    def root_key(self) -> Path:
-        return self.secrets / "root.key"
-
-    @property
-    def join_token(self) -> Path:
-        """File that holds the token with which hosts join."""
-        return self.secrets / "join-token"
-
-    @property
-    def blobs(self) -> Path:
-        """Folder of the embedded blob engine."""
-        return self.home / "blobs"
-
-    @property
-    def cold(self) -> Path:
-        """Folder of archived objects."""
-        return self.home / "cold"
 
     @property
     def tiers(self) -> dict[str, Path]:
         """Folders of storage classes that have their own."""
         cold = {name: self.cold / name for name in ("GLACIER", "DEEP_ARCHIVE")}
         return {**cold, **self.blob_tiers}
-
-    @property
-    def cache(self) -> Path:
-        """Folder of what can be computed again."""
-        return self.home / "cache"
-
-    @property
-    def logs(self) -> Path:
-        return self.home / "logs"
 
     @property
     def database(self) -> str:

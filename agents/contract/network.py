@@ -6,6 +6,11 @@ from typing import Literal
 
 from agents.contract.base import Document
 
+METADATA = "169.254.169.254"
+"""Where guests find the metadata service, and under the endpoint's port the cloud's own API."""
+API_NAME = "celaje.internal"
+"""By this name, and any below it, guests find the cloud's own API."""
+
 
 class Subnet(Document):
     """One subnet: a bridge on every host that has a port in it. `vni` joins the bridges of several hosts."""

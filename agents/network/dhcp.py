@@ -11,15 +11,12 @@ import time
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from agents.contract.network import Vpc
+from agents.contract.network import API_NAME, METADATA, Vpc
 from agents.names import bridge
 from agents.network.namespace import Namespace
 from agents.runtime.process import run
 
 LEASE = 3600
-METADATA = "169.254.169.254"
-API_NAME = "celaje.internal"
-"""By this name, and any below it, guests find the cloud's own API."""
 ZONES_PORT = 5353
 """On this port of the namespace's loopback the private zones answer; no guest reaches it."""
 GUARDED_PORT = 5352

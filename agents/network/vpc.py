@@ -12,9 +12,9 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from agents.contract.network import Port, RouteTable, Subnet, Vpc
+from agents.contract.network import METADATA, Port, RouteTable, Subnet, Vpc
 from agents.names import Names, bridge
-from agents.network.dhcp import METADATA, Dhcp
+from agents.network.dhcp import Dhcp
 from agents.network.firewall import UPLINK, ruleset
 from agents.network.namespace import Namespace
 from agents.network.overlay import Overlay

@@ -7,10 +7,9 @@ import socket
 from pathlib import Path
 
 from agents.contract.machine import Machine
-from agents.contract.network import Port, Subnet, Vpc
+from agents.contract.network import METADATA, Port, Subnet, Vpc
 from agents.names import Names
 from agents.network import namespace
-from agents.network.dhcp import METADATA
 from agents.network.guard import Guard, Told
 from agents.network.metadata.http import Request, Response, serve
 from agents.network.metadata.service import MetadataService

@@ -51,6 +51,10 @@ class Cloud:
     """Whether S3 tells names of owners."""
     mail_recipients: str = "any"
     """Whom SES sends to: `any` address or `verified` ones."""
+    own_names: tuple[str, ...] = ()
+    """Names of the endpoint."""
+    gateway_addresses: tuple[str, ...] = ()
+    """Where clients outside of VPCs reach the gateway."""
 
 
 class Runtime(Protocol):

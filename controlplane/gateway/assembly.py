@@ -18,6 +18,7 @@ from controlplane.engines.dns.powerdns import PowerDns
 from controlplane.engines.phones.http import HttpGateways
 from controlplane.fleet.outbound import Outbound
 from controlplane.gateway.dispatch import Dispatcher
+from controlplane.gateway.public_names import PublicNames
 from controlplane.gateway.registry import Registry
 from controlplane.settings import Settings
 from controlplane.state.bells import Bells
@@ -55,6 +56,8 @@ class Assembly:
             settings.storage_day,
             settings.owner_names,
             settings.mail_recipients,
+            settings.own_names,
+            settings.reached_at,
         )
         self.blobs = blobs_of(settings)
         self.registry = Registry.scan()
@@ -68,6 +71,7 @@ class Assembly:
             "forms": Forms(self.principals, self.sealer),
             "attempts": Attempts(database),
             "database": database,
+            "public_names": PublicNames(self.registry, self.cloud),
         }
         self.dispatcher = Dispatcher(self.registry, self.authorizer, self.engines, self.cloud, self.trail)
         self._folder = settings.run / "bells"

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from controlplane.core.offer import Function as Offer
 from controlplane.core.operation import NoPermission, OperationSpec
 from controlplane.core.own_path import OwnPathSpec
+from controlplane.core.public_names import Host, TargetSpec
 
 SERVICES = Path(__file__).parent.parent / "services"
 PACKAGE = "controlplane.services"
@@ -34,6 +35,8 @@ class ServiceEntry:
     operations: dict[str, OperationSpec] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)
     own_paths: list[OwnPathSpec] = field(default_factory=list)
+    alias_targets: list[TargetSpec] = field(default_factory=list)
+    hosts: list[Host] = field(default_factory=list)
 
     def action(self, spec: OperationSpec) -> str:
         """The IAM action that an operation needs."""
@@ -81,6 +84,11 @@ def _read_entry(folder: Path) -> ServiceEntry:
     if (folder / "own_paths.py").exists():
         module = importlib.import_module(f"{PACKAGE}.{folder.name}.own_paths")
         entry.own_paths.extend(f.__own_path__ for f in vars(module).values() if hasattr(f, "__own_path__"))
+    if (folder / "public_names.py").exists():
+        module = importlib.import_module(f"{PACKAGE}.{folder.name}.public_names")
+        declared = list(vars(module).values())
+        entry.alias_targets.extend(f.__alias_target__ for f in declared if hasattr(f, "__alias_target__"))
+        entry.hosts.extend(f for f in declared if hasattr(f, "__site_host__"))
     return entry
 
 

@@ -17,8 +17,10 @@ from controlplane.gateway.exchange import Exchange
 from controlplane.gateway.incoming import ClientGone, Incoming, Receive
 from controlplane.gateway.meter import Meter
 from controlplane.gateway.pipeline import Pipeline
+from controlplane.gateway.sites import Sites
 from controlplane.metering.requests import RequestCounts
 from controlplane.wire.encode import encode_error
+from controlplane.wire.errors import Unroutable
 from controlplane.wire.form import body_names_action
 from controlplane.wire.index import Index
 from controlplane.wire.route import identify
@@ -33,7 +35,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 class Gateway:
     """Decodes HTTP, finds the route and hands the exchange to the pipeline. `endpoint_hosts` are the cloud's own names,
-    under which `bucket.name` addresses a bucket; `access_log` has a line logged for every request."""
+    under which `bucket.name` addresses a bucket; `sites` shows the pages of hosts that are not; `access_log` has a line
+    logged for every request."""
 
     def __init__(
         self,
@@ -43,8 +46,10 @@ class Gateway:
         *,
         meter: Meter,
         requests: RequestCounts,
+        sites: Sites,
         access_log: bool = False,
     ) -> None:
+        self._sites = sites
         self._meter = meter
         self._requests = requests
         self._access_log = access_log
@@ -76,6 +81,13 @@ class Gateway:
             if exchange.context is not None and exchange.context.when_answered:
                 _tell(exchange, response.status, size, time.perf_counter() - began)
 
+    async def shows_site(self, scope: Scope) -> bool:
+        """Whether a request is for a page of a host that is not the cloud's own."""
+        try:
+            return await self._sites.route(_request(scope)) is not None
+        except Unroutable:
+            return True
+
     async def _answer(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
         request = exchange.request
         try:
@@ -83,7 +95,9 @@ class Gateway:
                 request.body = await incoming.whole()
                 exchange.route = identify(request, self._index, self._endpoint_hosts)
             else:
-                exchange.route = identify(request, self._index, self._endpoint_hosts)
+                exchange.route = await self._sites.route(request)
+                if exchange.route is None:
+                    exchange.route = identify(request, self._index, self._endpoint_hosts)
                 operation = exchange.route.operation
                 if operation is not None and operation.streams_input:
                     request.stream = incoming.chunks()

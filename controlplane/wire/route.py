@@ -6,7 +6,7 @@ names no service at all is S3's, where a path without a signature is the address
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controlplane.core.errors import AwsError
@@ -77,14 +77,20 @@ def identify(
 
 def _website_route(request: HttpRequest, index: Index, host: HostFacts) -> Route:
     """A page of a bucket that is a website. Nobody signs there."""
-    service = index.load("s3")
+    return page_route(request, index, "s3", "GetWebsitePage", host.region, {"Bucket": host.bucket or ""})
+
+
+def page_route(
+    request: HttpRequest, index: Index, model: str, operation: str, region: str | None, labels: Mapping[str, str]
+) -> Route:
+    """To an operation that shows a page: it gets `labels`, and the path as its `Key`. Raises Unroutable."""
+    service = index.load(model)
+    protocol = service.protocols[0]
     try:
         key = unescape("/".join(split(request.raw_path.decode("latin-1"))))
     except BadEscape as error:
-        raise _refuse(wording.bad_uri(service, "rest-xml", str(error)), service, "rest-xml", host.region) from error
-    labels = {"Bucket": host.bucket or "", "Key": key}
-    name = "GetWebsitePage"
-    return Route(service, "rest-xml", service.operation(name), name, host.region, labels)
+        raise _refuse(wording.bad_uri(service, protocol, str(error)), service, protocol, region) from error
+    return Route(service, protocol, service.operation(operation), operation, region, {**labels, "Key": key})
 
 
 def _candidates(scope: CredentialScope | None, host: HostFacts, index: Index) -> list[Facts]:

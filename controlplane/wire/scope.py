@@ -16,6 +16,12 @@ _CREDENTIAL = re.compile(r"Credential=[^/,\s]{1,256}/\d{8}/(?:([^/,\s]{0,64})/)?
 _PRESIGNED = re.compile(rb"(?:^|&)X-Amz-Credential=([^&]*)")
 _WEBSITE = re.compile(r"s3-website(-[a-z]{2}(-[a-z]+)+-\d)?")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_NAMED = re.compile(r"((?:[a-z0-9][a-z0-9-]*\.)+[a-z][a-z0-9-]*)\.?(?::\d{1,5})?", re.IGNORECASE | re.ASCII)
+_LONGEST_HOST = 80
+"""Longer than any name of a bucket with a port."""
+_OF_CLIENTS = ("x-amz-", "amz-sdk-", "smithy-protocol")
+_SIGNED = re.compile(rb"(?:^|&)(?:X-Amz-|AWSAccessKeyId=)", re.IGNORECASE)
+_ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z0-9]{1,100})(?:&|$)")
 _ADDRESS = re.compile(r"[\d.]+|\[.*\]?|.*:.*:.*")
 
 
@@ -80,6 +86,31 @@ def host_facts(host: str, index: Index, endpoint_hosts: Sequence[str]) -> HostFa
         if name.lower().endswith(f".{endpoint}"):
             return HostFacts(bucket=name[: -len(endpoint) - 1])
     return HostFacts()
+
+
+def foreign_host(request: HttpRequest, index: Index, own: Sequence[str]) -> str | None:
+    """The host that a page is asked for, in small letters and without port and last dot.
+
+    None where it is an address or one of the names `own` or below one of them, where its form names a service or a
+    region of AWS's, and for all that may be a call of an API: signed, not GET or HEAD, with headers that browsers do
+    not send, or with an action.
+    """
+    if request.method not in ("GET", "HEAD") or "authorization" in request.headers:
+        return None
+    host = request.headers.get("host", "")
+    found = _NAMED.fullmatch(host) if len(host) <= _LONGEST_HOST else None
+    if found is None:
+        return None
+    name = found[1].lower()
+    if any(name == each or name.endswith(f".{each}") for each in own):
+        return None
+    if _SIGNED.search(request.query_string) or any(header.startswith(_OF_CLIENTS) for header in request.headers):
+        return None
+    action = _ACTION.search(request.query_string)
+    if action is not None and index.by_action(action[1].decode(), None):
+        return None
+    facts = host_facts(name, index, ())
+    return name if not (facts.website or facts.region or facts.prefix == "s3") else None
 
 
 def _s3_label(labels: list[str]) -> int | None:

@@ -1,12 +1,14 @@
-"""Terraform's AWS provider over hosted zones of all routings, health checks, signing, and what resolvers of VPCs know:
-applied, kept, destroyed."""
+"""Terraform's AWS provider over hosted zones of all routings, an alias to a website, health checks, signing, and what
+resolvers of VPCs know: applied, kept, destroyed."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dns.message
 import dns.query
+import httpx
 
 from tests.cloud import Account, Cloud
 from tests.e2e.test_terraform import mirror
@@ -29,6 +31,9 @@ def test_zones_are_applied_kept_and_destroyed(cloud: Cloud, account: Account, mi
     assert asked(name) & {"192.0.2.1", "192.0.2.2"} and asked(f"policy.{name}") & {"192.0.2.21", "192.0.2.22"}
     assert asked(f"near.{name}") == {"192.0.2.3", "A"}, "with its signature"
     assert asked(f"many.{name}") == {"192.0.2.9", "192.0.2.10", "A"}
+    address = (asked(f"site.{name}") - {"A"}).pop()
+    page = httpx.get(f"http://{address}:{urlsplit(account.endpoint).port}/", headers={"Host": f"site.{name}"})
+    assert page.text == "of Terraform"
     resolver, route53 = account.client("route53resolver"), account.client("route53")
     (rule,) = resolver.list_resolver_rules()["ResolverRules"]
     assert rule["TargetIps"] == [{"Ip": "192.0.2.53", "Port": 53, "Protocol": "Do53"}]

@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 import httpx
 
 from controlplane.engines.phones.contract import Answer, Kind
-from controlplane.settings import Gateway
+from controlplane.setting_values import Gateway
 
 _SECONDS = 15.0
 _SHOWN = 500

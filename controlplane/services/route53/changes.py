@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controlplane.core.context import Context
-from controlplane.services.route53 import cidr, geography, names, queries, records
+from controlplane.services.route53 import aliases, cidr, geography, names, queries, records
 from controlplane.services.route53.errors import InvalidChangeBatch, InvalidDomainName, InvalidInput, NoSuchHealthCheck
 
 MOST_RECORDS = 10_000
@@ -27,6 +27,8 @@ class Batch:
 
     def __init__(self, zone: Any, rows: list[Any]) -> None:
         self._zone = zone
+        self._targets: aliases.Targets = {}
+        self._service_zones: frozenset[str] = frozenset()
         self._name = zone["name"]
         self.before: dict[Key, Mapping[str, Any]] = {
             (row["name"], row["type"], row["identifier"]): row["content"] for row in rows
@@ -47,6 +49,13 @@ class Batch:
             self._check_whole()
         if self.messages:
             raise InvalidChangeBatch(self.messages)
+
+    async def look_up(self, ctx: Context, given: list[Mapping[str, Any]]) -> None:
+        """Find out what services have of all that changes lead to, before they are applied."""
+        engine = ctx.engine("public_names")
+        contents = [_content("", item["ResourceRecordSet"]) for item in given if item["Action"] != "DELETE"]
+        self._service_zones = engine.zones
+        self._targets = await aliases.Aliases(engine, ctx.db, ctx.cloud).targets(contents, self._zone)
 
     def replace(self, instance: str, sets: list[dict[str, Any]]) -> None:
         """Put record sets in place of those of a traffic policy instance. Raises as `apply` does."""
@@ -168,11 +177,17 @@ class Batch:
 
     def _check_alias(self, key: Key, content: Mapping[str, Any]) -> None:
         target = content.get("AliasTarget")
-        if target is None or target["HostedZoneId"] != self._zone["id"]:
+        if target is None:
             return
-        name, where = target["DNSName"], f"in zone {self._zone['id']}"
-        told = f"Tried to create an alias that targets {name}, type {key[1]} {where}, but"
-        if not names.within(name, self._name):
+        name, zone = target["DNSName"], target["HostedZoneId"]
+        told = f"Tried to create an alias that targets {name}, type {key[1]} in zone {zone}, but"
+        if zone != self._zone["id"]:
+            found = self._targets.get(name)
+            if found.zone_id != zone if found is not None else zone in self._service_zones:
+                self.messages.append(f"{told} the alias target name does not lie within the target zone")
+            elif found is not None and key[1] not in aliases.TYPES:
+                self.messages.append(f"{told} that target was not found")
+        elif not names.within(name, self._name):
             self.messages.append(f"{told} the alias target name does not lie within the target zone")
         elif not any(other[:2] == (name, key[1]) and other != key for other in self.after):
             self.messages.append(f"{told} that target was not found")

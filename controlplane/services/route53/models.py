@@ -26,7 +26,7 @@ from controlplane.state.base import Base
 class HostedZone(Base):
     """One hosted zone. Its row is locked by whatever changes its records. `version` grows with each change, `served` is
     the version that is answered. `dnskeys` are the keys of a signed zone with their signatures, and until when these
-    hold."""
+    hold; `leads` says where aliases to other services led when the zone was last worked out."""
 
     __tablename__ = "route53_zones"
     __table_args__ = (UniqueConstraint("account_id", "caller_reference"), Index(None, "account_id", "name", "id"))
@@ -44,6 +44,7 @@ class HostedZone(Base):
     served: Mapped[int] = mapped_column(BigInteger, server_default="0")
     signing: Mapped[bool] = mapped_column(Boolean, server_default="false")
     dnskeys: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    leads: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 

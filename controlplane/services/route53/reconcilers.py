@@ -11,6 +11,7 @@ from controlplane.core.errors import EngineUnavailable
 from controlplane.engines.dns.contract import Zone
 from controlplane.fleet import resolving
 from controlplane.services.route53 import cidr, dnssec, health, names, places, probing, queries, vpcs
+from controlplane.services.route53.aliases import Aliases
 from controlplane.services.route53.rendering import Renderer
 from controlplane.services.route53.zones import GONE_ZONE, ZONE
 from controlplane.work.reconciler import GONE, Again, Outcome, Run, reconciler
@@ -45,11 +46,14 @@ async def serve(run: Run, id: str) -> Outcome:
         rows = await queries.records(db, id)
         checks = [item["health_check"] for item in rows if item["health_check"]]
         sick = {item["id"] for item in await db.fetch(_SICK, checks)} if checks else set()
+        known = Aliases(run.engine("public_names"), db, cloud)
+        targets = await known.targets((item["content"] for item in rows), row)
+        await known.note(id, targets)
         if row["private"]:
-            published = await vpcs.publish(run, db, row, rows, sick)
+            published = await vpcs.publish(run, db, row, rows, sick, targets)
         else:
             near = places.of_networks(cloud.dns_places, await cidr.blocks_for(db, rows))
-            zone = Renderer(rows, sick, places.somewhere(cloud.regions[0]), near).zone()
+            zone = Renderer(rows, sick, targets, places.somewhere(cloud.regions[0]), near).zone()
             ours = await _write(db, engine, row, rows, zone)
             keys = await dnssec.published(run, db, row) if ours else []
     if row["private"]:
@@ -105,6 +109,16 @@ async def renew(run: Run, key: str) -> Outcome:
     async with run.step() as db:
         for zone in await db.fetch(_SIGNED, None):
             await wake(db, ZONE, zone["id"])
+    return None
+
+
+@reconciler("route53.aliases", every=60.0, standing=True)
+async def follow(run: Run, key: str) -> Outcome:
+    """Work out anew the zones with aliases to services whose addresses are others by now."""
+    assert run.runtime is not None
+    async with run.step() as db:
+        for id in await Aliases(run.engine("public_names"), db, run.runtime.cloud).turned():
+            await wake(db, ZONE, id)
     return None
 
 

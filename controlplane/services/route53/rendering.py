@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from controlplane.core.public_names import AliasTarget
 from controlplane.engines.dns.contract import Answer
-from controlplane.services.route53 import geography, names, records
+from controlplane.services.route53 import aliases, geography, names, records
 from controlplane.services.route53.places import Place
 
 _ALIAS_TTL = 60
@@ -17,12 +18,18 @@ _BY_PLACE = ("Region", "GeoLocation", "GeoProximityLocation", "CidrRoutingConfig
 
 
 class Renderer:
-    """One zone. `sick` are the ids of health checks that fail. Whoever asks is taken to be at `own`, or, from a network
-    in `near`, at that place."""
+    """One zone. `sick` are the ids of health checks that fail, `targets` are what aliases to other services lead to.
+    Whoever asks is taken to be at `own`, or, from a network in `near`, at that place."""
 
     def __init__(
-        self, rows: Iterable[Any], sick: set[str], own: Place, near: Mapping[str, Place] | None = None
+        self,
+        rows: Iterable[Any],
+        sick: set[str],
+        targets: aliases.Targets,
+        own: Place,
+        near: Mapping[str, Place] | None = None,
     ) -> None:
+        self._targets = targets
         self._sets: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
         for row in rows:
             self._sets[row["name"], row["type"]].append(row["content"])
@@ -93,10 +100,16 @@ class Renderer:
         if target is None:
             values = tuple(records.served(type, item["Value"]) for item in content["ResourceRecords"])
             return Answer(int(content["TTL"]), ((1, values),))
+        if (found := self._of_service(target)) is not None:
+            return Answer(_ALIAS_TTL, ((1, values),)) if (values := aliases.values(type, found)) else None
         if depth >= _DEEPEST:
             return None
         answer = self._answer(target["DNSName"], type, depth + 1)
         return Answer(_ALIAS_TTL, answer.choices) if answer is not None else None
+
+    def _of_service(self, target: Mapping[str, Any]) -> AliasTarget | None:
+        found = self._targets.get(target["DNSName"])
+        return found if found is not None and found.zone_id == target["HostedZoneId"] else None
 
     def _healthy(self, content: Mapping[str, Any], depth: int) -> bool:
         if content.get("HealthCheckId") in self._sick:
@@ -104,6 +117,8 @@ class Renderer:
         target = content.get("AliasTarget")
         if target is None or not target["EvaluateTargetHealth"] or depth >= _DEEPEST:
             return True
+        if (found := self._of_service(target)) is not None:
+            return found.healthy
         key = next((key for key in self._sets if key[0] == target["DNSName"]), None)
         return key is None or any(self._healthy(item, depth + 1) for item in self._sets[key])
 

@@ -9,7 +9,7 @@ from typing import Any
 from agents.contract.network import NameSet, PrivateZone
 from controlplane.core.context import Context, Unit
 from controlplane.fleet import resolving
-from controlplane.services.route53 import names, places
+from controlplane.services.route53 import aliases, names, places
 from controlplane.services.route53.errors import ConflictingDomainExists, InvalidVPCId
 from controlplane.services.route53.rendering import Renderer
 from controlplane.services.route53.zones import arn
@@ -80,12 +80,14 @@ async def withdraw(ctx: Context, zone_id: str, vpc_id: str) -> None:
     await ctx.ask("ec2", "PublishVpc", {"VpcId": vpc_id})
 
 
-async def publish(run: Run, db: Unit, zone: Any, rows: list[Any], sick: set[str]) -> list[str]:
+async def publish(
+    run: Run, db: Unit, zone: Any, rows: list[Any], sick: set[str], targets: aliases.Targets
+) -> list[str]:
     """Bring what a zone answers to its VPCs; their ids. Latency and geolocation go by the VPC's region."""
     ctx = run.acting(db, "route53.amazonaws.com", arn(zone["id"]), account_id=zone["account_id"])
     found = await db.fetch(_REGIONS_OF, zone["id"])
     rendered = {
-        region: _document(zone, Renderer(rows, sick, places.place(region)))
+        region: _document(zone, Renderer(rows, sick, targets, places.place(region)))
         for region in {row["vpc_region"] for row in found}
     }
     for row in sorted(found, key=lambda row: str(row["vpc_id"])):

@@ -10,11 +10,14 @@ provider "aws" {
   region                  = "us-east-1"
   skip_metadata_api_check = true
   skip_region_validation  = true
+  s3_use_path_style       = true
   endpoints {
     ec2             = var.endpoint
     kms             = var.endpoint
     route53         = var.endpoint
     route53resolver = var.endpoint
+    s3              = var.endpoint
+    s3control       = var.endpoint
     sts             = var.endpoint
   }
 }
@@ -67,6 +70,47 @@ resource "aws_route53_record" "apex" {
     evaluate_target_health = true
   }
   depends_on = [aws_route53_record.web]
+}
+resource "aws_s3_bucket" "site" {
+  bucket        = "site.${var.name}"
+  force_destroy = true
+}
+resource "aws_s3_bucket_website_configuration" "site" {
+  bucket = aws_s3_bucket.site.id
+  index_document { suffix = "index.html" }
+}
+resource "aws_s3_bucket_public_access_block" "site" {
+  bucket              = aws_s3_bucket.site.id
+  block_public_policy = false
+}
+resource "aws_s3_bucket_policy" "site" {
+  bucket     = aws_s3_bucket.site.id
+  depends_on = [aws_s3_bucket_public_access_block.site]
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = "s3:GetObject"
+      Resource  = "${aws_s3_bucket.site.arn}/*"
+    }]
+  })
+}
+resource "aws_s3_object" "site" {
+  bucket       = aws_s3_bucket.site.id
+  key          = "index.html"
+  content      = "of Terraform"
+  content_type = "text/html"
+}
+resource "aws_route53_record" "site" {
+  zone_id = aws_route53_zone.it.zone_id
+  name    = aws_s3_bucket.site.id
+  type    = "A"
+  alias {
+    name                   = aws_s3_bucket_website_configuration.site.website_domain
+    zone_id                = aws_s3_bucket.site.hosted_zone_id
+    evaluate_target_health = false
+  }
 }
 resource "aws_route53_record" "near" {
   for_each       = { "us-east-1" = "192.0.2.3", "eu-west-1" = "192.0.2.4" }

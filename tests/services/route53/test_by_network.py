@@ -155,7 +155,7 @@ def test_only_names_that_go_by_places_are_worked_out_for_each(monkeypatch: pytes
         return answer(self, name, type, depth)
 
     monkeypatch.setattr(Renderer, "_answer", counted)
-    found = Renderer(rows, set(), places.Place(), near).zone()
+    found = Renderer(rows, set(), {}, places.Place(), near).zone()
     assert len(asked) < 100 + 3 * 201 + 1
     for name in ("here.t", "way.t"):
         assert [net for net, choices in found[name, "A"].near if choices] == ["10.0.7.0/24"]

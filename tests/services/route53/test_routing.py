@@ -207,7 +207,7 @@ def test_when_all_are_ill_all_answer_and_aliases_in_a_circle_end() -> None:
         row("x.a.test.", AliasTarget={**alias, "DNSName": "y.a.test."}),
         row("y.a.test.", AliasTarget={**alias, "DNSName": "x.a.test."}),
     ]
-    zone = rendering.Renderer(rows, {"ill"}, places.somewhere("us-east-1")).zone()
+    zone = rendering.Renderer(rows, {"ill"}, {}, places.somewhere("us-east-1")).zone()
     assert zone["w.a.test", "A"].choices == ((1, ("192.0.2.1",)), (3, ("192.0.2.2",)))
     assert set(zone) == {("w.a.test", "A")}
 

@@ -19,6 +19,7 @@ async def change_resource_record_sets(ctx: Context, request: Any) -> dict[str, A
     """Do all of a batch or nothing. Raises InvalidChangeBatch, InvalidInput, NoSuchHostedZone, NoSuchHealthCheck."""
     row = await locked(ctx, request)
     batch = changes.Batch(row, await queries.records(ctx.db, row["id"]))
+    await batch.look_up(ctx, request["ChangeBatch"]["Changes"])
     batch.apply(request["ChangeBatch"]["Changes"])
     await batch.write(ctx)
     version = await queries.bump(ctx.db, row["id"])

@@ -1,0 +1,47 @@
+"""Requests to hosts that are not this cloud's own, but of something in it: `www.example.com`, a bucket's website.
+
+Accounts choose such names. So whatever has a signature, looks like a call of an API or names the cloud itself has been
+decided before anything is looked up, and never comes here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from controlplane.core.http import HttpRequest
+from controlplane.gateway.public_names import PublicNames
+from controlplane.gateway.translate import translate
+from controlplane.state.database import Database
+from controlplane.wire.index import Index
+from controlplane.wire.route import Route, page_route
+from controlplane.wire.scope import foreign_host
+
+log = logging.getLogger("celaje.gateway")
+
+
+class Sites:
+    """Finds the site that a request is for. `own` are names that no site has, nor any name below them."""
+
+    def __init__(self, database: Database, names: PublicNames, index: Index, own: Sequence[str]) -> None:
+        self._database = database
+        self._names = names
+        self._index = index
+        self._own = tuple(own)
+
+    async def route(self, request: HttpRequest) -> Route | None:
+        """The route to the page of a site; None where the request is for no site, or nobody can tell now. Raises
+        Unroutable."""
+        host = foreign_host(request, self._index, self._own)
+        if host is None:
+            return None
+        try:
+            async with self._database.unit() as db:
+                found = await self._names.site(db, host)
+        except Exception as error:  # the way that all others go tells the caller, if it needs the database
+            log.warning("no site can be looked for: %s", translate(error).code)
+            return None
+        if found is None:
+            return None
+        model, site = found
+        return page_route(request, self._index, model, site.operation, site.region, site.labels)

@@ -1,0 +1,74 @@
+"""Aliases to what other services have, such as a website of S3: the engine `public_names` knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from agents.contract.network import METADATA
+from controlplane.core.context import Cloud, Unit
+from controlplane.core.public_names import AliasTarget
+from controlplane.services.route53 import names
+
+TYPES = ("A", "AAAA")
+"""Of records that lead to a service."""
+_ZONES = "SELECT id, private, leads FROM route53_zones WHERE leads IS NOT NULL"
+_NOTE = "UPDATE route53_zones SET leads = $2 WHERE id = $1 AND leads IS DISTINCT FROM $2"
+
+Targets = Mapping[str, AliasTarget]
+"""By the names that aliases have for them."""
+
+
+class Aliases:
+    """What aliases may lead to, one look at each name. `public_names` is the engine."""
+
+    def __init__(self, public_names: Any, db: Unit, cloud: Cloud) -> None:
+        self._names = public_names
+        self._db = db
+        self._cloud = cloud
+        self._found: dict[str, AliasTarget | None] = {}
+
+    async def targets(self, contents: Iterable[Mapping[str, Any]], zone: Mapping[str, Any]) -> dict[str, AliasTarget]:
+        """The services' targets among those that record sets of a zone lead to."""
+        wanted = {target["DNSName"] for content in contents if (target := _foreign(content, zone["id"])) is not None}
+        return await self._named(wanted, private=zone["private"])
+
+    async def turned(self) -> list[str]:
+        """Ids of zones whose aliases lead elsewhere than they did when the zone was last worked out."""
+        zones = await self._db.fetch(_ZONES)
+        return [
+            zone["id"]
+            for zone in zones
+            if _told(await self._named(zone["leads"], private=zone["private"])) != zone["leads"]
+        ]
+
+    async def note(self, zone_id: str, targets: Targets) -> None:
+        """Remember what a zone's aliases lead to now."""
+        await self._db.execute(_NOTE, zone_id, _told(targets) or None)
+
+    async def _named(self, wanted: Iterable[str], *, private: bool) -> dict[str, AliasTarget]:
+        # In a VPC the gateway is where guests find the API.
+        gateway = (METADATA,) if private else self._cloud.gateway_addresses
+        found = {}
+        for name in wanted:
+            if name not in self._found:
+                self._found[name] = await self._names.target(self._db, names.served(name))
+            target = self._found[name]
+            if target is not None:
+                found[name] = replace(target, addresses=gateway) if target.addresses is None else target
+        return found
+
+
+def _foreign(content: Mapping[str, Any], zone_id: str) -> Mapping[str, Any] | None:
+    target = content.get("AliasTarget")
+    return target if target is not None and target["HostedZoneId"] != zone_id else None
+
+
+def _told(targets: Targets) -> dict[str, Any]:
+    return {name: [*(target.addresses or ()), target.healthy] for name, target in targets.items()}
+
+
+def values(type: str, target: AliasTarget) -> tuple[str, ...]:
+    """What a record of this type answers."""
+    return tuple(address for address in target.addresses or () if (":" in address) == (type == "AAAA"))
