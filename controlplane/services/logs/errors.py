@@ -9,6 +9,10 @@ class InvalidParameterException(AwsError):
     code = "InvalidParameterException"
 
 
+class AccessDeniedException(AwsError):
+    code = "AccessDeniedException"
+
+
 class ValidationException(AwsError):
     code = "ValidationException"
 

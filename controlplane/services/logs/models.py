@@ -92,6 +92,7 @@ class DataKey(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     group_id: Mapped[int] = mapped_column(ForeignKey("logs_groups.id", ondelete="CASCADE"), index=True)
+    key_arn: Mapped[str] = mapped_column(Text)
     wrapped: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = _now()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from controlplane.core.context import Context
-from controlplane.services.logs import batches
+from controlplane.services.logs import batches, keys
 from controlplane.services.logs.positions import LATEST, Position
 
 PAGE_BYTES = 1024 * 1024
@@ -73,10 +73,17 @@ class Range:
 
 
 async def page(
-    ctx: Context, range: Range, cursor: Position, most: int, *, forward: bool = True, wanted: Wanted | None = None
+    ctx: Context,
+    group: Any,
+    range: Range,
+    cursor: Position,
+    most: int,
+    *,
+    forward: bool = True,
+    wanted: Wanted | None = None,
 ) -> Page:
-    """The next events after (or before) a position, up to `most` and up to a mebibyte."""
-    reader = _Reader(ctx, range, cursor, forward=forward)
+    """The next events of a group after (or before) a position, up to `most` and up to a mebibyte."""
+    reader = _Reader(ctx, group, range, cursor, forward=forward)
     found: list[Event] = []
     cut = False
     while rows := await reader.portion():
@@ -113,8 +120,9 @@ def _up_to(found: list[Event], reader: _Reader) -> Page:
 class _Reader:
     """Reads batches portion by portion. `reached` is the position up to which all batches were read."""
 
-    def __init__(self, ctx: Context, range: Range, cursor: Position, *, forward: bool) -> None:
+    def __init__(self, ctx: Context, group: Any, range: Range, cursor: Position, *, forward: bool) -> None:
         self._ctx = ctx
+        self._group = group
         self._range = range
         self._cursor = cursor
         self._forward = forward
@@ -157,7 +165,8 @@ class _Reader:
 
     async def events(self, row: Any, wanted: Wanted | None) -> list[Event]:
         """The events of a batch that are asked for."""
-        times, messages = await batches.unpack(row, self._sealer)
+        key = None if row["key_id"] is None else await keys.for_reading(self._ctx, self._group, row["key_id"])
+        times, messages = await batches.unpack(row, self._sealer, key)
         id, stream, ingested_at = row["id"], row["stream"], row["ingested_at"]
         found = []
         for place, (at, message) in enumerate(zip(times, messages, strict=True)):

@@ -7,10 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from controlplane.core.context import Context
-from controlplane.core.errors import NotImplementedByCelaje
 from controlplane.core.operation import operation
 from controlplane.core.paging import decode_token, encode_token
-from controlplane.services.logs import batches, groups, positions, reading
+from controlplane.services.logs import batches, groups, keys, patterns, positions, reading
 from controlplane.services.logs.errors import InvalidParameterException, NoSuchStream
 from controlplane.services.logs.positions import LATEST, Position
 from controlplane.services.logs.reading import Range
@@ -25,8 +24,8 @@ WITH stream AS (
   UPDATE logs_streams SET first_at = least(first_at, $3), last_at = greatest(last_at, $4),
     ingested_at = greatest(ingested_at, $5), size = size + $6
   WHERE group_id = $1 AND name = $2 RETURNING id)
-INSERT INTO logs_batches (group_id, stream_id, first_at, last_at, ingested_at, size, content)
-SELECT $1, id, $3, $4, $5, $6, $7 FROM stream RETURNING id
+INSERT INTO logs_batches (group_id, stream_id, first_at, last_at, ingested_at, size, key_id, content)
+SELECT $1, id, $3, $4, $5, $6, $7, $8 FROM stream RETURNING id
 """
 _STREAM = "SELECT id FROM logs_streams WHERE group_id = $1 AND name = $2"
 _NAMED = "SELECT id FROM logs_streams WHERE group_id = $1 AND name = ANY($2)"
@@ -44,9 +43,10 @@ async def put_log_events(ctx: Context, request: Any) -> dict[str, Any]:
     rejected, first, end = _rejected(times, now, groups.kept_since(ctx, group))
     id = await _stream(ctx, group, name) if first >= end else None
     if first < end:
-        content = await batches.pack(times[first:end], messages[first:end], group["id"], ctx.engine("sealing"))
-        size = _size(messages[first:end])
-        row = (group["id"], name, times[first], times[end - 1], now, size, content)
+        taken, sealer = (times[first:end], messages[first:end]), ctx.engine("sealing")
+        key_id, key = await keys.for_writing(ctx, group) or (None, None)
+        content = await batches.pack(*taken, group["id"], sealer, key)
+        row = (group["id"], name, times[first], times[end - 1], now, _size(taken[1]), key_id, content)
         found = [] if "\x00" in name else await ctx.db.alone(_PUT, *row)
         if not found:
             raise NoSuchStream
@@ -105,7 +105,7 @@ async def get_log_events(ctx: Context, request: Any) -> dict[str, Any]:
         forward = way == "f"
     range = Range(start, end, stream=await _stream(ctx, group, request["logStreamName"]))
     begin = cursor or (positions.FIRST if forward else positions.LAST)
-    found = await reading.page(ctx, range, begin, request.get("limit") or _MOST, forward=forward)
+    found = await reading.page(ctx, group, range, begin, request.get("limit") or _MOST, forward=forward)
     events = sorted(found.events)
     first: Position = events[0].position if events else cursor or (start, 0, 0)
     last: Position = events[-1].position if events else cursor or (start, 0, 0)
@@ -129,18 +129,17 @@ def _times(ctx: Context, group: Any, request: Any) -> tuple[int, int]:
 
 @operation("FilterLogEvents", on=groups.on_group())
 async def filter_log_events(ctx: Context, request: Any) -> dict[str, Any]:
-    """Events of a group by time. Raises ResourceNotFoundException, InvalidParameterException, ValidationException."""
+    """Events of a group that fit a pattern, by time. Raises ResourceNotFoundException, InvalidParameterException,
+    ValidationException."""
     groups.named(request)
     group = groups.the_group(ctx)
-    if request.get("filterPattern"):
-        raise NotImplementedByCelaje("Filter patterns are not built.")
     start, end = _times(ctx, group, request)
     forward = request.get("startFromHead") is not False
     streams = await _streams(ctx, group, request)
     scope = {"group": group["id"]} if streams is None else {"streams": streams}
-    range = Range(start, min(end + 1, LATEST), **scope)
+    range, wanted = Range(start, min(end + 1, LATEST), **scope), patterns.compiled(request.get("filterPattern") or "")
     begin = _cursor(request) or (positions.FIRST if forward else positions.LAST)
-    found = await reading.page(ctx, range, begin, request.get("limit") or _MOST, forward=forward)
+    found = await reading.page(ctx, group, range, begin, request.get("limit") or _MOST, forward=forward, wanted=wanted)
     told = {
         "events": [
             {

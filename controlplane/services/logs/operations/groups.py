@@ -10,7 +10,7 @@ from controlplane.core.context import Context
 from controlplane.core.errors import NotImplementedByCelaje
 from controlplane.core.operation import operation
 from controlplane.core.paging import decode_token, encode_token
-from controlplane.services.logs import groups
+from controlplane.services.logs import groups, keys
 from controlplane.services.logs.errors import (
     InvalidParameterException,
     LimitExceededException,
@@ -22,8 +22,9 @@ _QUOTA = "logs/L-D2832119"
 _CLASSES = ("STANDARD", "INFREQUENT_ACCESS")
 _DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 _PAGE = 50
+_NOT_INDEXED = ("storedBytes", "deletionProtectionEnabled")
 _INSERT = """
-INSERT INTO logs_groups (account_id, region, name, class, protected, tags) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO logs_groups (account_id, region, name, class, protected, key_arn, tags) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT DO NOTHING RETURNING id
 """
 _COUNT = "SELECT count(*) FROM logs_groups WHERE account_id = $1 AND region = $2"
@@ -49,11 +50,11 @@ async def create_log_group(ctx: Context, request: Any) -> None:
     kind = request.get("logGroupClass") or "STANDARD"
     if kind not in _CLASSES:
         raise NotImplementedByCelaje(f"Log groups of class {kind} are not built.")
-    if request.get("kmsKeyId"):
-        raise NotImplementedByCelaje("Log groups under a key of KMS are not built.")
     await ctx.within_quota(_QUOTA, lambda: _count(ctx), lambda _: LimitExceededException("Resource limit exceeded."))
     protected = bool(request.get("deletionProtectionEnabled"))
-    if await ctx.db.fetchval(_INSERT, ctx.account_id, ctx.region, name, kind, protected, tags) is None:
+    given = request.get("kmsKeyId")
+    key_arn = await keys.checked(ctx, name, given) if given else None
+    if await ctx.db.fetchval(_INSERT, ctx.account_id, ctx.region, name, kind, protected, key_arn, tags) is None:
         raise ResourceAlreadyExistsException("The specified log group already exists")
 
 
@@ -83,7 +84,10 @@ async def describe_log_groups(ctx: Context, request: Any) -> dict[str, Any]:
     names = [groups.named({"logGroupIdentifier": text}) for text in identifiers] if identifiers else None
     size, kind = request.get("limit") or _PAGE, request.get("logGroupClass")
     rows = await _listed(ctx, request, prefix or None, pattern or None, kind, names, None, size)
-    return _page("logGroups", [_shown(ctx, row) for row in rows], size)
+    shown = [_shown(ctx, row) for row in rows]
+    if pattern:  # AWS searches by patterns in an index that knows less of a group
+        shown = [{name: value for name, value in group.items() if name not in _NOT_INDEXED} for group in shown]
+    return _page("logGroups", shown, size)
 
 
 @operation("ListLogGroups", on=groups.on_groups)
