@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +16,7 @@ from controlplane.access.policy.evaluate import PolicySet, PrincipalPolicies, Qu
 from controlplane.access.policy.parse import Policy, compile_policy
 from controlplane.access.policy.principals import ANONYMOUS, Caller, PrincipalKind
 from controlplane.access.principals import OrganizationPolicies, PrincipalGone, Principals
-from controlplane.access.recorder import Made, Recorder
+from controlplane.access.recorder import Recorder
 from controlplane.access.request_context import RequestContext, ResourceContext
 from controlplane.core.arn import Arn
 from controlplane.core.context import Context
@@ -94,10 +93,7 @@ class Authorizer:
 
     def _decide(self, ctx: Context, question: Question, policies: PrincipalPolicies) -> None:
         decision = evaluate(question, policies)
-        made = Made(
-            ctx.request_id, datetime.now(UTC), ctx.account_id or question.target.account, question, policies, decision
-        )
-        self._recorder.decided(made)
+        self._recorder.decided(ctx.request_id, ctx.account_id or question.target.account, question, policies, decision)
         if not decision.allowed:
             raise self._denial(ctx, question, decision)
 

@@ -72,13 +72,15 @@ class Recorder:
         self._services: dict[tuple[str, str], tuple[str, str, datetime]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def decided(self, made: Made) -> None:
+    def decided(
+        self, request_id: str, account_id: str, question: Question, policies: PrincipalPolicies, decision: Decision
+    ) -> None:
         """Keep a decision."""
-        if made.decision.allowed:
+        if decision.allowed:
             if self._allowed >= _ALLOWED_PER_FLUSH:
                 return
             self._allowed += 1
-        self._waiting.append(made)
+        self._waiting.append(Made(request_id, datetime.now(UTC), account_id, question, policies, decision))
 
     def used(self, principal: Principal, region: str, service: str) -> None:
         """Note the use of a long-term key, or of the role behind a session, and the service that was called."""

@@ -176,7 +176,7 @@ def _decoded(raw: bytes) -> str:
 def _signature(
     credential: str, timestamp: str, names: str, signature: str, token: str | None, expires: int | None
 ) -> Signature:
-    parts = _CREDENTIAL.fullmatch(credential)
+    parts = _split(credential) if len(credential) <= _LONGEST_KEPT else None
     if parts is None:
         raise SignatureProblem(
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got "
@@ -186,11 +186,25 @@ def _signature(
         raise SignatureProblem(
             f"Date must be in ISO-8601 'basic format'. Got '{timestamp[:40]}'. See http://en.wikipedia.org/wiki/ISO_8601"
         )
-    headers = tuple(names.split(";"))
-    if len(headers) > _MAX_SIGNED_HEADERS or not all(map(_HEADER_NAME.fullmatch, headers)):
+    headers = _header_names(names) if len(names) <= _LONGEST_KEPT else _header_names.__wrapped__(names)
+    if headers is None:
         raise SignatureProblem("Authorization header has an invalid 'SignedHeaders' parameter.")
-    access_key_id, date, region, service, terminator = parts.groups()
+    access_key_id, date, region, service, terminator = parts
     return Signature(access_key_id, date, region, service, terminator, timestamp, headers, signature, token, expires)
+
+
+@lru_cache(maxsize=1024)
+def _split(credential: str) -> tuple[str, ...] | None:
+    """The elements of a credential; None where it is none. A client sends the same all day."""
+    parts = _CREDENTIAL.fullmatch(credential)
+    return parts.groups() if parts is not None else None
+
+
+@lru_cache(maxsize=1024)
+def _header_names(names: str) -> tuple[str, ...] | None:
+    """The names of signed headers; None where they are too many, or one is none. A client's calls are alike."""
+    headers = tuple(names.split(";"))
+    return headers if len(headers) <= _MAX_SIGNED_HEADERS and all(map(_HEADER_NAME.fullmatch, headers)) else None
 
 
 def unsigned_headers(request: HttpRequest, signature: Signature) -> list[str]:
@@ -220,7 +234,8 @@ def _trimmed(value: str) -> str:
 
     Only ASCII blanks count: the value is raw bytes read as Latin-1, where a byte of UTF-8 may look like a blank.
     """
-    return _BLANKS.sub(" ", value.strip(" \t"))
+    text = value.strip(" \t")
+    return _BLANKS.sub(" ", text) if "  " in text or "\t" in text else text
 
 
 def _path(raw: bytes, *, once: bool) -> str:

@@ -10,58 +10,23 @@ import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from agents.contract import relayed
+from controlplane.gateway.cycle import Cycle
+from controlplane.gateway.incoming import ARRIVED
 
 MAX_HEADERS = 64 * 1024
 HEADER_SECONDS = 20.0
 """From the first byte of a request, or from the opening of the connection, to the end of the headers."""
 READ_SECONDS = 60.0
 """So long a client may read nothing of an answer that waits for it."""
-_HEAD = b"HTTP/1.1 "
-_JOINED_BYTES = 64 * 1024
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _UNPROVEN = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-
-
-class JoinedWrites:
-    """A transport that sends the head of an answer together with the first of its body: a write to a socket costs as
-    much as a policy decision. A head whose body is not there yet goes at the end of the loop's round."""
-
-    __slots__ = ("_held", "_loop", "_transport")
-
-    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._held = b""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        if self._held:
-            held, self._held = self._held, b""
-            if len(data) > _JOINED_BYTES:  # not worth copying
-                self._transport.writelines([held, data])
-            else:
-                self._transport.write(held + data)
-        elif data.startswith(_HEAD):
-            self._held = data
-            self._loop.call_soon(self.flush)
-        else:
-            self._transport.write(data)
-
-    def flush(self) -> None:
-        if self._held:
-            held, self._held = self._held, b""
-            self._transport.write(held)
-
-    def close(self) -> None:
-        self.flush()
-        self._transport.close()
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -80,7 +45,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         type(self).counted(1)
-        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(transport)
         self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -130,9 +95,38 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        """As uvicorn's, without what it can do and nobody asks for here."""
         self._in_headers = False
         self._headers_came()
-        super().on_headers_complete()
+        version, url = self.parser.get_http_version(), httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        before, came = self.cycle, asyncio.Event()
+        self.scope |= {
+            "method": self.parser.get_method().decode("ascii"),
+            "http_version": version,
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": url.path,
+            "query_string": url.query or b"",
+            "extensions": {ARRIVED: {"yet": came.is_set}},
+        }
+        self.cycle = Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=came,
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def send_400_response(self, msg: str) -> None:
         cycle = self.cycle

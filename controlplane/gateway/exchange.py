@@ -29,5 +29,7 @@ class Exchange:
     result: Any = None
     response: HttpResponse | None = None
     error: AwsError | None = None
+    sent: int = 0
+    """Bytes of the answer's body that went out."""
     spans: dict[str, float] = field(default_factory=dict)
     """Seconds that each step took."""

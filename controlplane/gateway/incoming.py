@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from controlplane.core.errors import AwsError, ServiceUnavailable
@@ -12,6 +13,9 @@ from controlplane.core.http import HttpRequest
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
+ARRIVED = "celaje.arrived"
+"""The extension of an ASGI scope whose `yet()` tells whether `receive` would answer at once. Then no timer is needed
+for it: a timer costs as much as reading what is there."""
 MAX_BODY = 16 * 1024 * 1024
 PAUSE_SECONDS = 60.0
 """How long a client may pause while it streams a body."""
@@ -45,12 +49,15 @@ class ClientGone(Exception):
 class Incoming:
     """Reads one body. `ended` tells that all of it has been read, so that the connection can serve a next request."""
 
-    __slots__ = ("_declared", "_receive", "ended")
+    __slots__ = ("_arrived", "_declared", "_receive", "ended")
     unfinished: ClassVar[int] = 0
     """Bytes of bodies that have come in part, of all connections of this process."""
 
-    def __init__(self, request: HttpRequest, receive: Receive) -> None:
+    def __init__(
+        self, request: HttpRequest, receive: Receive, extensions: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self._receive = receive
+        self._arrived: Callable[[], bool] = extensions.get(ARRIVED, {}).get("yet", _unknown)
         length = request.headers.get("content-length", "0")
         self._declared = int(length) if length.isdecimal() else 0
         self.ended = not self._declared and "transfer-encoding" not in request.headers
@@ -61,16 +68,16 @@ class Incoming:
             return b""
         if self._declared > limit:
             raise _too_large(limit)
+        body = await self._next() if self._arrived() else b""
+        if self.ended and len(body) <= limit:
+            return body
         try:
             async with asyncio.timeout(WHOLE_SECONDS + (self._declared or limit) / SLOWEST):
-                return await self._collect(limit)
+                return await self._collect(body, limit)
         except TimeoutError as error:
             raise _timeout() from error
 
-    async def _collect(self, limit: int) -> bytes:
-        body = await self._next()
-        if self.ended and len(body) <= limit:
-            return body
+    async def _collect(self, body: bytes, limit: int) -> bytes:
         parts, size = [body], len(body)
         Incoming.unfinished += size
         try:
@@ -91,11 +98,14 @@ class Incoming:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body piece by piece. Raises RequestTimeout, ClientGone."""
         while not self.ended:
-            try:
-                async with asyncio.timeout(PAUSE_SECONDS):
-                    chunk = await self._next()
-            except TimeoutError as error:
-                raise _timeout() from error
+            if self._arrived():
+                chunk = await self._next()
+            else:
+                try:
+                    async with asyncio.timeout(PAUSE_SECONDS):
+                        chunk = await self._next()
+                except TimeoutError as error:
+                    raise _timeout() from error
             if chunk:
                 yield chunk
 
@@ -115,6 +125,10 @@ class Incoming:
         self.ended = not message.get("more_body", False)
         body: bytes = message.get("body", b"")
         return body
+
+
+def _unknown() -> bool:
+    return False
 
 
 def _too_large(limit: int) -> RequestTooLarge:

@@ -60,7 +60,7 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         request = _request(scope)
-        incoming = Incoming(request, receive)
+        incoming = Incoming(request, receive, scope.get("extensions") or {})
         exchange = Exchange(request, new_request_id())
         log.request_id.set(exchange.request_id)
         try:
@@ -71,11 +71,10 @@ class Gateway:
         self._meter.count(exchange, response.status, seconds)
         if self._access_log:
             _log_access(exchange, response.status, seconds)
-        size = 0
         try:
-            async for sent in _sending(send, receive, response, incoming, head=request.method == "HEAD"):
-                size += sent
+            await _send_answer(send, receive, exchange, response, incoming)
         finally:
+            size = exchange.sent
             if exchange.entry is not None and (account := exchange.principal.account_id):
                 self._requests.count(account, exchange.route.region or "", exchange.entry.name, size)  # type: ignore[union-attr]
             if exchange.context is not None and exchange.context.when_answered:
@@ -152,13 +151,13 @@ def _request(scope: Scope) -> HttpRequest:
     )
 
 
-async def _sending(
-    send: Send, receive: Receive, response: HttpResponse, incoming: Incoming, *, head: bool
-) -> AsyncIterator[int]:
-    """Send an answer; tells how many bytes of its body went out, a piece at a time."""
+async def _send_answer(
+    send: Send, receive: Receive, exchange: Exchange, response: HttpResponse, incoming: Incoming
+) -> None:
+    """Send an answer; `exchange.sent` tells how many bytes of its body went out, a piece at a time."""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
     body = response.body
-    has_length = response.status == _NO_CONTENT or "content-length" in {name.lower() for name in response.headers}
+    has_length = response.status == _NO_CONTENT or any(name == b"content-length" for name, _ in headers)
     if isinstance(body, bytes) and not has_length:
         headers.append((b"content-length", str(len(body)).encode()))
     if not incoming.ended:
@@ -166,22 +165,21 @@ async def _sending(
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if isinstance(body, bytes):
-        yield 0 if head else len(body)
+        body = b"" if exchange.request.method == "HEAD" else body
+        exchange.sent = len(body)
+        await send({"type": "http.response.body", "body": body, "more_body": not incoming.ended})
         if incoming.ended:
-            await send({"type": "http.response.body", "body": b"" if head else body})
             return
-        await send({"type": "http.response.body", "body": b"" if head else body, "more_body": True})
     else:
-        async for size in _streaming(send, receive, body, incoming):
-            yield size
+        await _stream(send, receive, exchange, body, incoming)
     if not incoming.ended:
         await incoming.drain()
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _streaming(
-    send: Send, receive: Receive, body: AsyncIterator[bytes], incoming: Incoming
-) -> AsyncIterator[int]:
+async def _stream(
+    send: Send, receive: Receive, exchange: Exchange, body: AsyncIterator[bytes], incoming: Incoming
+) -> None:
     """Send pieces until there are no more, or nobody is there to take them: the server would swallow them all."""
     gone = asyncio.ensure_future(_disconnected(receive)) if incoming.ended else None
     try:
@@ -189,7 +187,7 @@ async def _streaming(
             if gone is not None and gone.done():
                 return
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            yield len(chunk)
+            exchange.sent += len(chunk)
     finally:
         if gone is not None:
             gone.cancel()

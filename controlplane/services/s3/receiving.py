@@ -131,7 +131,7 @@ async def _collect(ctx: Context, body: Any, sink: _Sink, tier: str, most: int) -
     """A small body as it is; None when it was large and went to the sink."""
     waiting: list[bytes] = []
     held = size = 0
-    async for chunk in _pieces(body):
+    async for chunk in _once(body or b"") if body is None or isinstance(body, bytes) else body:
         waiting.append(chunk)
         held += len(chunk)
         size += len(chunk)
@@ -158,12 +158,8 @@ async def _ready(ctx: Context, sink: _Sink, tier: str) -> None:
         await in_thread(sink.begin, ctx.engine("blobs"), tier)
 
 
-async def _pieces(body: Any) -> AsyncIterator[bytes]:
-    if isinstance(body, bytes):
-        yield body
-    elif body is not None:
-        async for chunk in body:
-            yield chunk
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 def _check(sink: _Sink, body: Any, wanted: Wanted) -> None:
