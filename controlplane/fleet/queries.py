@@ -21,6 +21,8 @@ SELECT id, vpc_id, document FROM fleet_dns_queries
 WHERE vpc_id = $1 AND id > $2 AND noted_at >= $3 AND noted_at < now() - interval '{_SETTLED}' ORDER BY id LIMIT $4
 """
 _LOGGED = "DELETE FROM fleet_dns_queries WHERE vpc_id = $1 AND id <= $2"
+_BEYOND = "SELECT id FROM fleet_dns_queries WHERE vpc_id = $1 ORDER BY id DESC OFFSET $2 LIMIT 1"
+_COUNT = "SELECT count(*) FROM fleet_dns_queries WHERE vpc_id = $1 AND id > $2 AND id <= $3"
 _FORGET = "DELETE FROM fleet_dns_queries WHERE noted_at < now() - make_interval(secs => $1)"
 
 
@@ -42,6 +44,17 @@ async def after(db: Unit, vpc: str, position: int, since: datetime, limit: int) 
 async def logged(db: Unit, vpc: str, position: int) -> None:
     """Drop a VPC's questions up to a position."""
     await db.execute(_LOGGED, vpc, position)
+
+
+async def beyond(db: Unit, vpc: str, most: int) -> int | None:
+    """The position up to which a VPC has more questions than so many; None where it has not."""
+    found: int | None = await db.fetchval(_BEYOND, vpc, most)
+    return found
+
+
+async def count(db: Unit, vpc: str, after: int, until: int) -> int:
+    """How many questions of a VPC lie between two positions."""
+    return int(await db.fetchval(_COUNT, vpc, after, until))
 
 
 async def forget(db: Unit, seconds: float) -> None:

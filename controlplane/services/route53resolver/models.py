@@ -88,7 +88,8 @@ class QueryLogConfig(Base):
 
 
 class QueryLogAssociation(Base):
-    """A VPC whose questions are written. Those up to `position` were; `error` says why the last ones could not be."""
+    """A VPC whose questions are written. Those up to `position` were; `error` says why the last ones could not be, and
+    `dropped` how many were given up since."""
 
     __tablename__ = "route53resolver_query_log_vpcs"
     __table_args__ = (UniqueConstraint("config_id", "vpc_id"),)
@@ -101,6 +102,7 @@ class QueryLogAssociation(Base):
     position: Mapped[int] = mapped_column(BigInteger, server_default="0")
     error: Mapped[str] = mapped_column(Text, server_default="NONE")
     message: Mapped[str | None] = mapped_column(Text)
+    dropped: Mapped[int] = mapped_column(BigInteger, server_default="0")
     created_at: Mapped[datetime] = _now()
 
 

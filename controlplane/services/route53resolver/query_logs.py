@@ -1,4 +1,5 @@
-"""Query logs: files of what guests asked, in AWS's form, written into buckets as far as their policies let us."""
+"""Query logs: what guests asked, in AWS's form, written as files into buckets or as events into log groups, as far as
+policies let us."""
 
 from __future__ import annotations
 
@@ -13,12 +14,13 @@ import orjson
 from controlplane.core.arn import Arn
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
+from controlplane.services.route53resolver import log_groups as groups
 from controlplane.services.route53resolver.errors import InvalidRequestException
 
 DELIVER = "route53resolver.query-log"
 """The kind of work that writes files; its keys are associations."""
 SERVICE = "delivery.logs.amazonaws.com"
-"""Bucket policies name this principal."""
+"""Policies of buckets and log groups name this principal."""
 _VERSION = "1.100000"
 
 
@@ -34,11 +36,13 @@ def place(destination: str) -> tuple[str, str]:
 
 
 async def check(ctx: Context, destination: str) -> None:
-    """That the bucket is there and its policy knows us. Raises InvalidRequestException."""
-    bucket, _ = place(destination)
+    """That the destination is there and its policy knows us. Raises InvalidRequestException."""
     acting = ctx.as_service(SERVICE, source(ctx.region, ctx.account_id, "new"))
     try:
-        await acting.call("s3", "GetBucketAcl", {"Bucket": bucket})
+        if groups.is_group(destination):
+            await groups.prepare(ctx, acting, destination)
+        else:
+            await acting.call("s3", "GetBucketAcl", {"Bucket": place(destination)[0]})
     except AwsError as error:
         if error.status >= 500:
             raise
@@ -48,7 +52,10 @@ async def check(ctx: Context, destination: str) -> None:
 
 
 async def write(ctx: Context, config: Mapping[str, Any], vpc: str, queries: Sequence[Mapping[str, Any]]) -> None:
-    """Write one file of a VPC's questions."""
+    """Write a VPC's questions: one file, or events of the VPC's stream. Raises AwsError."""
+    if groups.is_group(config["destination"]):
+        await groups.write(ctx, config["destination"], vpc, [(query["at"], _line(config, query)) for query in queries])
+        return
     bucket, prefix = place(config["destination"])
     account, now = config["account_id"], datetime.now(UTC)
     folder = f"{prefix}AWSLogs/{account}/vpcdnsquerylogs/{vpc}/{now:%Y/%m/%d}"

@@ -70,16 +70,16 @@ def _shown(ctx: Context, row: Any, status: str = "CREATED") -> dict[str, Any]:
 
 @operation("CreateResolverQueryLogConfig", on=ANY)
 async def create_resolver_query_log_config(ctx: Context, request: Any) -> dict[str, Any]:
-    """Log into a bucket. Raises InvalidParameterException, InvalidRequestException, ResourceExistsException,
-    LimitExceededException."""
+    """Log into a bucket or a log group. Raises InvalidParameterException, InvalidRequestException,
+    ResourceExistsException, LimitExceededException."""
     destination = request["DestinationArn"]
     try:
         where = Arn.parse(destination)
     except ValueError as error:
         raise InvalidParameterException("[RSLVR-01602] The DestinationArn is not an ARN.") from error
-    if where.service in ("logs", "firehose"):
-        raise NotImplementedByCelaje("Query logs go into S3 buckets only: this cloud has no other destination yet.")
-    if where.service != "s3":
+    if where.service == "firehose":
+        raise NotImplementedByCelaje("Query logs go into S3 buckets and log groups: this cloud has no Firehose yet.")
+    if where.service not in ("s3", "logs"):
         raise InvalidParameterException("[RSLVR-01603] The DestinationArn names no destination of query logs.")
     await query_logs.check(ctx, destination)
     if len(await ctx.db.fetch(_LIST, ctx.account_id, ctx.region)) >= _MOST:
@@ -130,7 +130,12 @@ def _association(row: Any, status: str = "") -> dict[str, Any]:
         "Error": row["error"],
         "CreationTime": time(row["created_at"]),
     }
-    return {**shown, "ErrorMessage": row["message"]} if row["message"] else shown
+    if row["dropped"]:
+        lost = f"{row['dropped']} questions that were not taken in time were dropped"
+        shown["ErrorMessage"] = f"{row['message']}; {lost}" if row["message"] else lost
+    elif row["message"]:
+        shown["ErrorMessage"] = row["message"]
+    return shown
 
 
 @operation("AssociateResolverQueryLogConfig", on=_on)

@@ -1,0 +1,117 @@
+"""Query logs in log groups of CloudWatch Logs: a stream for each VPC.
+
+Source: "Logging that requires additional permissions [V1]" in the CloudWatch Logs user guide: who sets up such a log
+and may put resource policies has the one made for them that lets the log in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from controlplane.core.arn import Arn
+from controlplane.core.context import Context
+from controlplane.core.errors import AwsError
+from controlplane.services.route53resolver.errors import InvalidRequestException
+
+_SERVICE = "delivery.logs.amazonaws.com"
+_PREFIX = "log-group:"
+_VERSION = "2012-10-17"
+_POLICY = "AWSLogDeliveryWrite20150319"
+_TRIAL = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"
+"""A stream that AWS makes to see whether it may."""
+_SPAN = 24 * 3_600_000
+_MISSING, _THERE, _DENIED = "ResourceNotFoundException", "ResourceAlreadyExistsException", "AccessDeniedException"
+_MOST, _LARGEST, _OVERHEAD = 10_000, 1_048_576, 26
+"""What one call of PutLogEvents takes: events, bytes, and bytes that count for each event beside its message."""
+
+
+def is_group(destination: str) -> bool:
+    """Whether an ARN is a log group's."""
+    return Arn.parse(destination).service == "logs"
+
+
+def _name(destination: str) -> str:
+    return Arn.parse(destination).resource.removeprefix(_PREFIX).removesuffix(":*")
+
+
+async def prepare(ctx: Context, acting: Context, destination: str) -> None:
+    """See that a group of the caller's is there and lets us write; where no policy does, put one as the caller. Raises
+    InvalidRequestException, AwsError."""
+    where, name = Arn.parse(destination), _name(destination)
+    if (where.region, where.account) != (ctx.region, ctx.account_id) or not where.resource.startswith(_PREFIX):
+        raise InvalidRequestException("[RSLVR-01612] The log group must be one of the account and the Region.")
+    found = await ctx.call("logs", "DescribeLogGroups", {"logGroupNamePrefix": name})
+    if all(group["logGroupName"] != name for group in found["logGroups"]):
+        raise InvalidRequestException(f"[RSLVR-01613] The log group {name[:200]} does not exist.")
+    try:
+        await _make_stream(acting, name, _TRIAL)
+    except AwsError as error:
+        if error.code != _DENIED:
+            raise
+        await _let_in(ctx, name)
+        await _make_stream(acting, name, _TRIAL)
+
+
+async def _let_in(ctx: Context, name: str) -> None:
+    """Put what lets us write into a group beside what the policy of such logs says already."""
+    told = await ctx.call("logs", "DescribeResourcePolicies", {})
+    documents = [each["policyDocument"] for each in told["resourcePolicies"] if each["policyName"] == _POLICY]
+    document: dict[str, Any] = orjson.loads(documents[0]) if documents else {"Version": _VERSION, "Statement": []}
+    own = f"arn:aws:logs:{ctx.region}:{ctx.account_id}"
+    statement: dict[str, Any] = {
+        "Sid": _POLICY,
+        "Effect": "Allow",
+        "Principal": {"Service": [_SERVICE]},
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": [],
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": [ctx.account_id]},
+            "ArnLike": {"aws:SourceArn": [f"{own}:*"]},
+        },
+    }
+    ours = [each for each in document["Statement"] if {**each, "Resource": []} == statement]
+    if not ours:
+        document["Statement"].append(statement)
+    resources = (ours or [statement])[0]["Resource"]
+    resources.append(f"{own}:{_PREFIX}{name}:log-stream:*")
+    put = {"policyName": _POLICY, "policyDocument": orjson.dumps(document).decode()}
+    await ctx.call("logs", "PutResourcePolicy", put)
+
+
+async def _make_stream(acting: Context, name: str, stream: str) -> None:
+    try:
+        await acting.call("logs", "CreateLogStream", {"logGroupName": name, "logStreamName": stream})
+    except AwsError as error:
+        if error.code != _THERE:
+            raise
+
+
+async def write(acting: Context, destination: str, vpc: str, lines: Sequence[tuple[float, Any]]) -> None:
+    """Write lines, with the times (in seconds) of which they tell, into the VPC's stream. Raises AwsError."""
+    name = _name(destination)
+    events = sorted((int(at * 1000), orjson.dumps(line).decode()) for at, line in lines)
+    for portion in _portions(events):
+        told = [{"timestamp": at, "message": message} for at, message in portion]
+        request = {"logGroupName": name, "logStreamName": vpc, "logEvents": told}
+        try:
+            await acting.call("logs", "PutLogEvents", request)
+        except AwsError as error:
+            if error.code != _MISSING:
+                raise
+            await _make_stream(acting, name, vpc)
+            await acting.call("logs", "PutLogEvents", request)
+
+
+def _portions(events: Sequence[tuple[int, str]]) -> Iterator[Sequence[tuple[int, str]]]:
+    """What fits into one call each."""
+    first, size = 0, 0
+    for place, (at, message) in enumerate(events):
+        more = len(message.encode()) + _OVERHEAD
+        if place - first == _MOST or size + more > _LARGEST or at - events[first][0] > _SPAN:
+            yield events[first:place]
+            first, size = place, 0
+        size += more
+    yield events[first:]
