@@ -82,6 +82,17 @@ class Settings(Folders):
         "`application/x-www-form-urlencoded`; without `body` all are sent as one JSON object. `price`, in USD, counts "
         "against the accounts' spend limits. Unset: text messages stay in the accounts' outboxes.",
     )
+    sms_ceiling: float | None = Field(
+        default=None,
+        ge=0,
+        description="USD that text messages of all accounts and regions together may cost in a month (UTC), by the "
+        "price of `sms_gateway`; those beyond it fail. An account's own `MonthlySpendLimit` counts besides.",
+    )
+    sms_sandbox: bool = Field(
+        default=False,
+        description="Whether accounts are in SNS's sandbox for text messages: these go only to numbers that the "
+        "account has verified, with a code that is sent to the phone.",
+    )
     push_gateway: Gateway | None = Field(
         default=None,
         description="A server that takes SNS's messages for mobile devices, set like `sms_gateway`, with `$platform`, "

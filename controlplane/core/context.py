@@ -55,6 +55,10 @@ class Cloud:
     """Names of the endpoint."""
     gateway_addresses: tuple[str, ...] = ()
     """Where clients outside of VPCs reach the gateway."""
+    sms_ceiling: float | None = None
+    """USD that text messages of all accounts may cost in a month."""
+    sms_sandbox: bool = False
+    """Whether text messages go to verified numbers alone."""
 
 
 class Runtime(Protocol):

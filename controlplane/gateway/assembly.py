@@ -58,6 +58,8 @@ class Assembly:
             settings.mail_recipients,
             settings.own_names,
             settings.reached_at,
+            settings.sms_ceiling,
+            settings.sms_sandbox,
         )
         self.blobs = blobs_of(settings)
         self.registry = Registry.scan()

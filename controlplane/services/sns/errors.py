@@ -95,3 +95,19 @@ class PlatformApplicationDisabled(AwsError):
 
     def __init__(self) -> None:
         super().__init__("Platform application is disabled")
+
+
+class UserError(AwsError):
+    code = "UserError"
+
+
+class Throttled(AwsError):
+    code = "Throttled"
+    status = 429
+
+
+class OptedOut(AwsError):
+    code = "OptedOut"
+
+    def __init__(self) -> None:
+        super().__init__("This phone number is opted out")

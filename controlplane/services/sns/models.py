@@ -121,6 +121,15 @@ class SmsAccount(Base):
     """USD in that month (`2026-11`)."""
 
 
+class SmsMonth(Base):
+    """USD that text messages of all accounts have cost in a month (`2026-11`)."""
+
+    __tablename__ = "sns_sms_months"
+
+    month: Mapped[str] = mapped_column(Text, primary_key=True)
+    spent: Mapped[float] = mapped_column(Double)
+
+
 class OutboxMessage(Base):
     """A message for a phone (`kind` sms or push): `content` is sealed, `answer` the gateway's last word."""
 
@@ -171,6 +180,11 @@ class SandboxNumber(Base):
     region: Mapped[str] = mapped_column(Text, primary_key=True)
     number: Mapped[str] = mapped_column(Text, primary_key=True)
     code: Mapped[str] = mapped_column(Text)
+    codes: Mapped[int] = mapped_column(Integer, server_default="1")
+    """How many were sent since `codes_since`."""
+    codes_since: Mapped[datetime] = _created()
+    tried_at: Mapped[datetime] = _created()
+    """When a code was last sent or entered."""
     verified: Mapped[bool] = mapped_column(Boolean, server_default="false")
     created_at: Mapped[datetime] = _created()
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from uuid import UUID
 
 from controlplane.core.context import Context, Unit
-from controlplane.services.sns import outbox, reports
+from controlplane.services.sns import outbox, reports, sandbox, spending
 from controlplane.services.sns.errors import InvalidParameter
 from controlplane.services.sns.messages import Message, timestamp
 from controlplane.services.sns.outbox import Letter
@@ -25,11 +24,6 @@ _OPT_OUT = """
 INSERT INTO sns_opted_out_numbers (account_id, region, number) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 """
 _SETTINGS = "SELECT attributes FROM sns_sms_accounts WHERE account_id = $1 AND region = $2"
-_SPEND = """
-INSERT INTO sns_sms_accounts AS a (account_id, region, attributes, month, spent) VALUES ($1, $2, '{}', $3, $4)
-ON CONFLICT (account_id, region) DO UPDATE SET month = $3, spent = CASE WHEN a.month = $3 THEN a.spent ELSE 0 END + $4
-WHERE CASE WHEN a.month = $3 THEN a.spent ELSE 0 END + $4 <= $5 RETURNING true
-"""
 
 
 def check_number(number: str) -> None:
@@ -74,8 +68,11 @@ async def settings(ctx: Context) -> dict[str, str]:
     return DEFAULTS | (row["attributes"] if row is not None else {})
 
 
-async def put(ctx: Context, id: UUID, number: str, text: str, attributes: Mapping[str, str]) -> None:
-    """Put a message into the outbox of the context's account, within its limits."""
+async def put(
+    ctx: Context, id: UUID, number: str, text: str, attributes: Mapping[str, str], *, shown: str | None = None
+) -> None:
+    """Put a message into the outbox of the context's account, within its limits. `shown` is of a verification: it goes
+    to any number, and is what the outbox tells in place of the text."""
     own = await settings(ctx)
     fields = {
         "id": str(id),
@@ -84,12 +81,13 @@ async def put(ctx: Context, id: UUID, number: str, text: str, attributes: Mappin
         "sender": attributes.get("AWS.SNS.SMS.SenderID") or own.get("DefaultSenderID") or "NOTICE",
         "type": attributes.get("AWS.SNS.SMS.SMSType") or own.get("DefaultSMSType") or "Promotional",
     }
-    told = {"PhoneNumber": number, "Message": text, "Attributes": dict(attributes)}
+    told = {"PhoneNumber": number, "Message": text if shown is None else shown, "Attributes": dict(attributes)}
     rates = {"SMSSuccessFeedbackRoleArn": own.get("DeliveryStatusIAMRole", "")}
     rates |= {"SMSFailureFeedbackRoleArn": own.get("DeliveryStatusIAMRole", "")}
     rates |= {"SMSSuccessFeedbackSampleRate": own.get("DeliveryStatusSuccessSamplingRate", "")}
     wanted = reports.wanted(rates, "SMS", f"sns/{ctx.region}/{ctx.account_id}/{_GROUP}")
-    failure = await _refusal(ctx, own, attributes)
+    closed = shown is None and ctx.cloud.sms_sandbox and not await sandbox.is_verified(ctx, number)
+    failure = "Destination phone number is not verified" if closed else await _refusal(ctx, own, attributes)
     notification = reports.notification(str(id), text, timestamp())
     await outbox.put(ctx, Letter("sms", id, told, fields, wanted, notification, failure=failure))
 
@@ -102,9 +100,7 @@ async def _refusal(ctx: Context, own: Mapping[str, str], attributes: Mapping[str
     most = attributes.get("AWS.SNS.SMS.MaxPrice")
     if most and not price <= _number(most):
         return "Price of message exceeds the maximum price"
-    limit = _number(own["MonthlySpendLimit"])
-    month = datetime.now(UTC).strftime("%Y-%m")
-    counted = price <= limit and await ctx.db.fetchval(_SPEND, ctx.account_id, ctx.region, month, price, limit)
+    counted = await spending.count(ctx, price, _number(own["MonthlySpendLimit"]))
     return "" if counted else "No quota left for account"
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hmac
-import secrets
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, operation
 from controlplane.core.paging import decode_token, encode_token
-from controlplane.services.sns import sms
-from controlplane.services.sns.errors import InvalidParameter, ResourceNotFound, VerificationFailed
+from controlplane.services.sns import sandbox, sms
+from controlplane.services.sns.errors import InvalidParameter, OptedOut
 
 if TYPE_CHECKING:
     from types_boto3_sns.type_defs import (
@@ -42,14 +40,6 @@ SELECT number FROM sns_opted_out_numbers WHERE account_id = $1 AND region = $2 A
 ORDER BY number LIMIT $4
 """
 _OPT_IN = "DELETE FROM sns_opted_out_numbers WHERE account_id = $1 AND region = $2 AND number = $3"
-_ENTER = """
-INSERT INTO sns_sandbox_numbers (account_id, region, number, code) VALUES ($1, $2, $3, $4)
-ON CONFLICT (account_id, region, number) DO UPDATE SET code = excluded.code
-"""
-_ENTERED = "SELECT * FROM sns_sandbox_numbers WHERE account_id = $1 AND region = $2 AND number = $3"
-_ALL_ENTERED = "SELECT * FROM sns_sandbox_numbers WHERE account_id = $1 AND region = $2 ORDER BY number LIMIT 100"
-_VERIFIED = "UPDATE sns_sandbox_numbers SET verified = true WHERE account_id = $1 AND region = $2 AND number = $3"
-_LEAVE = "DELETE FROM sns_sandbox_numbers WHERE account_id = $1 AND region = $2 AND number = $3 RETURNING number"
 
 
 @operation("SetSMSAttributes", on=ANY)
@@ -86,6 +76,15 @@ def _number(text: str) -> str:
     return text
 
 
+def _after(token: str | None) -> str | None:
+    if not token:
+        return None
+    try:
+        return str(decode_token(token))
+    except ValueError as error:
+        raise InvalidParameter("nextToken Reason: Invalid token") from error
+
+
 @operation("CheckIfPhoneNumberIsOptedOut", on=ANY)
 async def check_if_phone_number_is_opted_out(
     ctx: Context, request: CheckIfPhoneNumberIsOptedOutInputTypeDef
@@ -98,12 +97,7 @@ async def check_if_phone_number_is_opted_out(
 @operation("ListPhoneNumbersOptedOut", on=ANY)
 async def list_phone_numbers_opted_out(ctx: Context, request: ListPhoneNumbersOptedOutInputTypeDef) -> dict[str, Any]:
     """Phones that want no messages, a hundred a page."""
-    token, after = request.get("nextToken"), None
-    if token:
-        try:
-            after = str(decode_token(token))
-        except ValueError as error:
-            raise InvalidParameter("nextToken Reason: Invalid token") from error
+    after = _after(request.get("nextToken"))
     rows = await ctx.db.fetch(_LIST_OUT, ctx.account_id, ctx.region, after, _PAGE + 1)
     numbers = [row["number"] for row in rows[:_PAGE]]
     more = {"nextToken": encode_token(numbers[-1])} if len(rows) > _PAGE else {}
@@ -119,19 +113,24 @@ async def opt_in_phone_number(ctx: Context, request: OptInPhoneNumberInputTypeDe
 
 @operation("GetSMSSandboxAccountStatus", on=ANY)
 async def get_sms_sandbox_account_status(ctx: Context, request: Any) -> dict[str, Any]:
-    """No account is in the sandbox: the owner decides by his gateway whom messages reach."""
-    return {"IsInSandbox": False}
+    """Whether text messages go to verified numbers alone."""
+    return {"IsInSandbox": ctx.cloud.sms_sandbox}
 
 
 @operation("CreateSMSSandboxPhoneNumber", on=ANY)
 async def create_sms_sandbox_phone_number(
     ctx: Context, request: CreateSMSSandboxPhoneNumberInputTypeDef
 ) -> dict[str, Any]:
-    """Enter a phone number; the code that proves it goes to the outbox."""
-    number, code = _number(request["PhoneNumber"]), f"{secrets.randbelow(10**6):06}"
-    await ctx.db.execute(_ENTER, ctx.account_id, ctx.region, number, code)
-    text = f"Your verification code is {code}"
-    await sms.put(ctx, uuid4(), number, text, {"AWS.SNS.SMS.SMSType": "Transactional"})
+    """Enter a phone number; the code that proves it is sent there. Raises UserError, Throttled, OptedOut."""
+    number = _number(request["PhoneNumber"])
+    if await sms.is_opted_out(ctx.db, ctx.account_id, ctx.region, number):
+        raise OptedOut
+    code = await sandbox.enter(ctx, number)
+    # Where it counts, only the phone may tell it.
+    hidden = ctx.cloud.sms_sandbox and ctx.engine("phones").configured("sms")
+    text, shown = (f"Your verification code is {code}", "******" if hidden else code)
+    kind = {"AWS.SNS.SMS.SMSType": "Transactional"}
+    await sms.put(ctx, uuid4(), number, text, kind, shown=f"Your verification code is {shown}")
     return {}
 
 
@@ -139,14 +138,8 @@ async def create_sms_sandbox_phone_number(
 async def verify_sms_sandbox_phone_number(
     ctx: Context, request: VerifySMSSandboxPhoneNumberInputTypeDef
 ) -> dict[str, Any]:
-    """Prove a number by its code. Raises VerificationException, ResourceNotFound."""
-    number = _number(request["PhoneNumber"])
-    row = await ctx.db.fetchrow(_ENTERED, ctx.account_id, ctx.region, number)
-    if row is None:
-        raise ResourceNotFound("Phone number does not exist in sandbox")
-    if not hmac.compare_digest(row["code"], request["OneTimePassword"]):
-        raise VerificationFailed("The one-time password is incorrect")
-    await ctx.db.execute(_VERIFIED, ctx.account_id, ctx.region, number)
+    """Prove a number by its code. Raises VerificationException, ResourceNotFound, Throttled."""
+    await sandbox.verify(ctx, _number(request["PhoneNumber"]), request["OneTimePassword"])
     return {}
 
 
@@ -154,9 +147,8 @@ async def verify_sms_sandbox_phone_number(
 async def delete_sms_sandbox_phone_number(
     ctx: Context, request: DeleteSMSSandboxPhoneNumberInputTypeDef
 ) -> dict[str, Any]:
-    """Take a number out again. Raises ResourceNotFound."""
-    if not await ctx.db.fetchval(_LEAVE, ctx.account_id, ctx.region, _number(request["PhoneNumber"])):
-        raise ResourceNotFound("Phone number does not exist in sandbox")
+    """Take a number out again. Raises ResourceNotFound, UserError."""
+    await sandbox.leave(ctx, _number(request["PhoneNumber"]))
     return {}
 
 
@@ -164,13 +156,14 @@ async def delete_sms_sandbox_phone_number(
 async def list_sms_sandbox_phone_numbers(
     ctx: Context, request: ListSMSSandboxPhoneNumbersInputTypeDef
 ) -> dict[str, Any]:
-    """All numbers that were entered."""
-    rows = await ctx.db.fetch(_ALL_ENTERED, ctx.account_id, ctx.region)
-    return {
-        "PhoneNumbers": [
-            {"PhoneNumber": row["number"], "Status": "Verified" if row["verified"] else "Pending"} for row in rows
-        ]
-    }
+    """The numbers that were entered, and which are verified. Raises InvalidParameter."""
+    most = request.get("MaxResults") or _PAGE
+    rows = await sandbox.page(ctx, _after(request.get("NextToken")) or "", most + 1)
+    numbers = [
+        {"PhoneNumber": row["number"], "Status": "Verified" if row["verified"] else "Pending"} for row in rows[:most]
+    ]
+    more = {"NextToken": encode_token(rows[most - 1]["number"])} if len(rows) > most else {}
+    return {"PhoneNumbers": numbers, **more}
 
 
 @operation("ListOriginationNumbers", on=ANY)
