@@ -62,9 +62,18 @@ def catalogue() -> dict[str, Quota]:
 
 async def limit(db: Unit, account_id: str, region: str, key: str) -> float:
     """What holds for an account: what it was granted in the region, or in all of them, else the default."""
-    quota = catalogue()[key]
+    (found,) = await limits(db, account_id, region, key)
+    return found
+
+
+async def limits(db: Unit, account_id: str, region: str, *keys: str) -> list[float]:
+    """The same of several, by one read."""
     granted = await grants(db, account_id)
-    return granted.get((quota.region(region), key), granted.get((EVERYWHERE, key), quota.value))
+    asked = [catalogue()[key] for key in keys]
+    return [
+        granted.get((quota.region(region), quota.key), granted.get((EVERYWHERE, quota.key), quota.value))
+        for quota in asked
+    ]
 
 
 async def grants(db: Unit, account_id: str) -> dict[tuple[str, str], float]:

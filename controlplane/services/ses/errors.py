@@ -51,11 +51,18 @@ class AccountSendingPaused(AwsError):
         super().__init__("Sending is paused for this account.")
 
 
-class LimitExceeded(AwsError):
+class DailyQuotaExceeded(AwsError):
     code = "Throttling"
 
     def __init__(self) -> None:
         super().__init__("Daily message quota exceeded.")
+
+
+class SendingRateExceeded(AwsError):
+    code = "Throttling"
+
+    def __init__(self) -> None:
+        super().__init__("Maximum sending rate exceeded.")
 
 
 class ConfigurationSetDoesNotExist(AwsError):

@@ -22,7 +22,6 @@ from controlplane.core.context import Context, Unit
 from controlplane.services.ses.errors import InvalidParameterValue
 from controlplane.state.sealing import Sealer
 
-MOST_A_DAY = 200
 LARGEST = 10 * 1024 * 1024
 _TROUBLE = (ValueError, LookupError, AttributeError, TypeError, MessageError)
 """What Python's mail classes raise for headers that cannot be."""
@@ -31,10 +30,6 @@ _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
 _OURS = {"from", "to", "cc", "bcc", "subject", "reply-to", "sender", "return-path", "date", "message-id"}
 _OURS |= {"dkim-signature", "mime-version", "content-type", "content-transfer-encoding", "content-disposition"}
 _MAIL, _KEY = "ses-mail", "ses-dkim"
-_SENT = """
-SELECT coalesce(sum(jsonb_array_length(destinations)), 0) FROM ses_mails
-WHERE account_id = $1 AND region = $2 AND counted AND created_at > now() - interval '1 day'
-"""
 _STATISTICS = """
 SELECT date_bin('15 minutes', created_at, 'epoch') AS at, sum(jsonb_array_length(destinations)) AS sent,
     sum(bounced) AS bounced, sum(complained) AS complained FROM ses_mails
@@ -164,11 +159,6 @@ async def keep(
 def opened(sealer: Sealer, row: Any) -> bytes:
     """A mail as it is on the wire."""
     return sealer.open(_MAIL, row["content"], str(row["id"]))
-
-
-async def sent_today(ctx: Context) -> int:
-    """To how many the caller has sent in the last 24 hours."""
-    return int(await ctx.db.fetchval(_SENT, ctx.account_id, ctx.region))
 
 
 async def statistics(ctx: Context) -> list[Any]:

@@ -21,6 +21,7 @@ from controlplane.services.ses import (
     identities,
     mailing,
     relaying,
+    sending_limits,
     suppression,
     tracking,
 )
@@ -29,7 +30,6 @@ from controlplane.services.ses.errors import (
     AccountSendingPaused,
     ConfigurationSetSendingPaused,
     InvalidParameterValue,
-    LimitExceeded,
     NotVerified,
 )
 from controlplane.work.wake import wake
@@ -97,7 +97,7 @@ def check_tags(tags: Sequence[Mapping[str, Any]]) -> None:
 async def send(ctx: Context, letter: Letter) -> str:
     """Sign a mail, keep it in the caller's mailbox, hand it to the relay if there is one. Answers its id.
 
-    Raises MessageRejected for a source that is not verified, Throttling beyond the day's quota,
+    Raises MessageRejected for a source that is not verified, Throttling beyond the day's quota or the rate,
     ConfigurationSetDoesNotExist, and what says that sending is paused.
     """
     check_tags(letter.tags)
@@ -112,8 +112,7 @@ async def send(ctx: Context, letter: Letter) -> str:
     if account is not None and account["paused"]:
         raise AccountSendingPaused
     used = await _configuration_set(ctx, letter, identity)
-    if await mailing.sent_today(ctx) + len(letter.destinations) > mailing.MOST_A_DAY:
-        raise LimitExceeded
+    await sending_limits.claim(ctx, len(letter.destinations))
     id = uuid4()
     message_id = f"{id}-000000"
     content = mailing.finished(letter.mail, message_id, ctx.region)

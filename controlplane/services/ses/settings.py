@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from controlplane.core.context import Context
-from controlplane.services.ses import mailing
 
 _READ = "SELECT paused, settings FROM ses_accounts WHERE account_id = $1 AND region = $2"
 _PAUSE = """
@@ -30,9 +29,3 @@ async def pause(ctx: Context, *, paused: bool) -> None:
 async def put(ctx: Context, **settings: Any) -> None:
     """Change some of the settings."""
     await ctx.db.execute(_SET, ctx.account_id, ctx.region, settings)
-
-
-async def quota(ctx: Context) -> dict[str, float]:
-    """The sandbox's quota, and what is used of it."""
-    sent = await mailing.sent_today(ctx)
-    return {"Max24HourSend": float(mailing.MOST_A_DAY), "MaxSendRate": 1.0, "SentLast24Hours": float(sent)}

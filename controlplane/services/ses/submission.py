@@ -95,6 +95,8 @@ class Submission:
                 )
                 sent = await ctx.call("ses", "SendRawEmail", request)
         except AwsError as error:
-            code = "451 4.3.0" if error.status >= _LATER or error.code == "Throttling" else "554 5.7.1"
+            if error.code == "Throttling":
+                return f"454 Throttling failure: {error.message}"
+            code = "451 4.3.0" if error.status >= _LATER else "554 5.7.1"
             return f"{code} {' '.join(error.message.split())[:400]}"
         return f"250 Ok {sent['MessageId']}"

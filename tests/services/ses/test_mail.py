@@ -156,7 +156,9 @@ def test_a_mailbox_is_read_with_permission_and_by_its_account_alone(ses: Any, ac
     assert len(mailbox(nobody)) == 1
 
 
-def test_a_day_s_quota_counts_recipients(ses: Any) -> None:
+def test_a_day_s_quota_counts_recipients(cloud: Cloud, account: Account) -> None:
+    ses = account.client("ses")
+    cloud.grant(account, "ses/L-CDEF9B6B", 100)
     ses.verify_email_identity(EmailAddress="a@example.com")
 
     def send(number: int) -> None:
@@ -172,3 +174,49 @@ def test_a_day_s_quota_counts_recipients(ses: Any) -> None:
     assert refused.value.response["Error"]["Code"] == "Throttling"
     with pytest.raises(ClientError, match="Recipient count exceeds 50"):
         send(51)
+
+
+def test_the_rate_holds_for_those_who_send_side_by_side(account: Account) -> None:
+    ses = account.client("ses")
+    ses.verify_email_identity(EmailAddress="a@example.com")
+    assert ses.get_send_quota()["MaxSendRate"] == 1.0
+
+    def send(number: int) -> str:
+        to = {"ToAddresses": [f"b{n}@example.com" for n in range(number)]}
+        try:
+            ses.send_email(Source="a@example.com", Destination=to, Message=BODY)
+        except ClientError as refused:
+            return str(refused.response["Error"]["Message"])
+        return "sent"
+
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = list(threads.map(send, [10] * 16))
+    beyond = "Maximum sending rate exceeded."
+    assert sorted(outcomes) == [beyond] * 10 + ["sent"] * 6, "sixty in a minute"
+    v2 = account.client("sesv2")
+    with pytest.raises(ClientError, match=beyond) as refused:
+        content = {"Simple": BODY}
+        v2.send_email(FromEmailAddress="a@example.com", Destination={"ToAddresses": ["b@c.test"]}, Content=content)
+    assert refused.value.response["Error"]["Code"] == "TooManyRequestsException"
+    ses.create_template(Template={"TemplateName": "t", "SubjectPart": "s", "TextPart": "t"})
+    to = [{"Destination": {"ToAddresses": ["b@example.com"]}}]
+    told = ses.send_bulk_templated_email(
+        Source="a@example.com", Template="t", DefaultTemplateData="{}", Destinations=to
+    )["Status"]
+    assert [one["Status"] for one in told] == ["AccountThrottled"]
+
+
+def test_the_day_s_quota_holds_for_those_who_send_side_by_side(cloud: Cloud, account: Account) -> None:
+    cloud.grant(account, "ses/L-804C8AE8", 5)
+    ses = account.client("ses")
+    ses.verify_email_identity(EmailAddress="a@example.com")
+
+    def send(_: int) -> bool:
+        try:
+            ses.send_email(Source="a@example.com", Destination={"ToAddresses": ["b@example.com"]}, Message=BODY)
+        except ClientError as refused:
+            return "Daily" not in str(refused)
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(send, range(12))) == 5

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.operation import ANY, Resource, operation
-from controlplane.services.ses import composing, mailing, outgoing, settings, template_store, templates
+from controlplane.services.ses import composing, mailing, outgoing, sending_limits, settings, template_store, templates
 from controlplane.services.ses.configuration_sets import set_arn
+from controlplane.services.ses.errors import SendingRateExceeded
 from controlplane.services.ses.identities import identity_arn
 
 if TYPE_CHECKING:
@@ -79,23 +80,29 @@ async def send_bulk_templated_email(ctx: Context, request: SendBulkTemplatedEmai
         except AwsError as error:
             if error.status >= 500:
                 raise
-            status.append({"Status": _STATUS.get(error.code, "InvalidParameterValue"), "Error": error.message})
+            status.append({"Status": _status(error), "Error": error.message})
     return {"Status": status}
 
 
 _STATUS = {
     "MessageRejected": "MessageRejected",
-    "Throttling": "AccountThrottled",
+    "Throttling": "AccountDailyQuotaExceeded",
     "ConfigurationSetDoesNotExist": "ConfigurationSetDoesNotExist",
     "AccountSendingPausedException": "AccountSendingPaused",
     "ConfigurationSetSendingPausedException": "ConfigurationSetSendingPaused",
 }
 
 
+def _status(error: AwsError) -> str:
+    if isinstance(error, SendingRateExceeded):
+        return "AccountThrottled"
+    return _STATUS.get(error.code, "InvalidParameterValue")
+
+
 @operation("GetSendQuota", on=ANY)
 async def get_send_quota(ctx: Context, request: Any) -> dict[str, Any]:
-    """The sandbox's quota, and what is used of it."""
-    return await settings.quota(ctx)
+    """What the account may send, and how much of it is used."""
+    return await sending_limits.told(ctx)
 
 
 @operation("GetSendStatistics", on=ANY)

@@ -6,7 +6,7 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY
-from controlplane.services.ses import settings, suppression
+from controlplane.services.ses import sending_limits, settings, suppression
 from controlplane.services.ses.addresses import bare
 from controlplane.services.ses.paging import after
 from controlplane.services.sesv2.declaring import operation
@@ -25,7 +25,7 @@ async def get_account(ctx: Context, request: Any) -> dict[str, Any]:
         "DedicatedIpAutoWarmupEnabled": False,
         "EnforcementStatus": "HEALTHY",
         "ProductionAccessEnabled": False,
-        "SendQuota": await settings.quota(ctx),
+        "SendQuota": await sending_limits.told(ctx),
         "SendingEnabled": not row["paused"],
         "SuppressionAttributes": {"SuppressedReasons": suppression.reasons(row["settings"], {})},
     }

@@ -11,6 +11,7 @@ from controlplane.core.errors import AwsError
 from controlplane.core.operation import Resource
 from controlplane.services.ses import composing, outgoing, template_store, templates
 from controlplane.services.ses.configuration_sets import set_arn
+from controlplane.services.ses.errors import SendingRateExceeded
 from controlplane.services.ses.identities import identity_arn
 from controlplane.services.sesv2.declaring import operation
 from controlplane.services.sesv2.errors import BadRequestException
@@ -24,6 +25,12 @@ _STATUS = {
     "ConfigurationSetSendingPausedException": "CONFIGURATION_SET_SENDING_PAUSED",
     "TemplateDoesNotExist": "TEMPLATE_NOT_FOUND",
 }
+
+
+def _status(error: AwsError) -> str:
+    if isinstance(error, SendingRateExceeded):
+        return "ACCOUNT_THROTTLED"
+    return _STATUS.get(error.code, "INVALID_PARAMETER")
 
 
 def _from(ctx: Context, request: Any) -> Sequence[Resource]:
@@ -98,7 +105,7 @@ async def send_bulk_email(ctx: Context, request: Any) -> dict[str, Any]:
         except AwsError as error:
             if error.status >= 500:
                 raise
-            told.append({"Status": _STATUS.get(error.code, "INVALID_PARAMETER"), "Error": error.message})
+            told.append({"Status": _status(error), "Error": error.message})
     return {"BulkEmailEntryResults": told}
 
 
