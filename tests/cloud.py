@@ -125,8 +125,7 @@ class Cloud:
 
     def dns_port(self) -> int:
         """The port on which hosted zones answer."""
-        lines = (self.home / "etc/powerdns/pdns.conf").read_text().splitlines()
-        return next(int(line.partition("=")[2]) for line in lines if line.startswith("local-port="))
+        return int((self.home / "dns-port").read_text())
 
     def smtp_port(self) -> int:
         """The port on which mail is taken."""
@@ -230,6 +229,7 @@ class Cloud:
         settings.setdefault("containers", False)
         settings.setdefault("dns_places", PLACES)
         settings.setdefault("reachable", REACHABLE)
+        (self.home / "dns-port").write_text(settings["dns_listen"].rpartition(":")[2])
         (self.home / "smtp-port").write_text(settings["smtp_listen"].rpartition(":")[2])
         chosen = Settings(home=self.home, listen=f"127.0.0.1:{port}", agent=self._agent, **settings)
         with (self.home / "supervisor.log").open("ab") as log:

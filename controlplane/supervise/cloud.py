@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from controlplane.engines.dns import process
+from controlplane.engines.dns import front, process
 from controlplane.engines.dns.powerdns import PowerDns
 from controlplane.settings import Settings
 from controlplane.state.embedded import Owner, Postgres, Valkey
@@ -52,7 +52,8 @@ def stages(settings: Settings, owner: Owner, listening: int) -> list[Stage]:
     mail = ours("mail", "controlplane.supervise.mail")
     plan.append((mail if settings.smtp_certificate else replace(mail, wanted=settings.smtp_wanted),))
     if process.installed():
-        plan.append((_dns(settings, owner),))
+        told = replace(ours("dns-log", "controlplane.supervise.dnslog"), wanted=front.inner(settings.run))
+        plan.append((_dns(settings, owner), *((_front(settings, owner), told) if front.installed() else ())))
     agents = []
     if agent_reason(settings) is None:
         agents.append(_agent(settings, "agent", "agents.runtime"))
@@ -115,6 +116,18 @@ def _dns(settings: Settings, owner: Owner) -> Spec:
         probe=server.healthy,
         prepare=server.prepare,
         wanted=PowerDns(settings.run, settings.dns_address).wanted,
+    )
+
+
+def _front(settings: Settings, owner: Owner) -> Spec:
+    server = front.Front(settings.home / "etc", settings.run, settings.dns_address)
+    return Spec(
+        "dns-front",
+        tuple(server.command()),
+        owner=owner,
+        probe=server.healthy,
+        prepare=server.prepare,
+        wanted=server.wanted,
     )
 
 

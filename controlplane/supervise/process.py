@@ -96,24 +96,34 @@ class Process:
     async def _keep(self) -> None:
         attempt = 0
         await self._listener.open(self.spec.owner or Owner.current())
-        await self._until_wanted()
         while True:
+            await self._until_wanted()
             await asyncio.sleep(BACKOFF[min(attempt, len(BACKOFF) - 1)])
             begun = time.monotonic()
             reason = await self._run_once()
             if self.spec.once and not reason:
                 return self._enter("done")
             stable = self.ready.is_set() and time.monotonic() - begun > STABLE_SECONDS
-            attempt = 0 if stable else attempt + 1
+            attempt = 0 if stable or not self._wanted() else attempt + 1
             self.status.restarts += 1
             self._enter("restarting", reason)
 
+    def _wanted(self) -> bool:
+        return self.spec.wanted is None or self.spec.wanted.exists()
+
     async def _until_wanted(self) -> None:
-        wanted = self.spec.wanted
-        if wanted is not None and not wanted.exists():
-            self._enter("done", "nothing needs it yet")
-            while not wanted.exists():
+        if not self._wanted():
+            self._enter("done", "nothing needs it")
+            while not self._wanted():
                 await asyncio.sleep(_WANTED_INTERVAL)
+
+    async def _until_unwanted(self) -> None:
+        """Have it end when nothing needs it any longer."""
+        while self._wanted():
+            await asyncio.sleep(_WANTED_INTERVAL)
+        self._signal(self.spec.stop_signal)
+        await asyncio.sleep(self.spec.stop_seconds)
+        self._signal(signal.SIGKILL)
 
     async def _run_once(self) -> str:
         """Start it and wait for its end. Returns why it ended; empty for status 0 of a step that runs once."""
@@ -129,11 +139,14 @@ class Process:
         self._enter("starting")
         if self._said_ready:
             self._enter("ready")
-        watch = asyncio.create_task(self._watch(self._child))
+        watching = [asyncio.create_task(self._watch(self._child))]
+        if self.spec.wanted is not None:
+            watching.append(asyncio.create_task(self._until_unwanted()))
         try:
             status = await self._child.wait()
         finally:
-            watch.cancel()
+            for task in watching:
+                task.cancel()
         if status < 0:
             return f"killed by {signal.Signals(-status).name}"
         if status == 0:

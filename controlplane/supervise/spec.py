@@ -18,8 +18,8 @@ class Spec:
 
     It is ready when `probe` says so; without a probe, when it says READY=1 on its notify socket (see notify.py).
     `prepare` runs in a thread before every start. `once` marks a step that must end well before the next stage starts.
-    `sockets` are file descriptors that it inherits under their own numbers. With `wanted` it is started once that file
-    is there; until then nothing waits for it.
+    `sockets` are file descriptors that it inherits under their own numbers. With `wanted` it runs while that file is
+    there; nothing waits for it else.
     """
 
     name: str

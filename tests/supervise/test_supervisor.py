@@ -104,6 +104,20 @@ async def test_what_cannot_start_says_why_and_is_tried_again_ever_more_slowly(ho
         assert "No such file" in supervisor.processes[0].status.reason
 
 
+async def test_what_is_wanted_runs_and_ends_with_the_want(home: Path) -> None:
+    wanted = home / "wanted"
+    async with supervised(home, (spec("one", SERVE, wanted=wanted),)) as supervisor:
+        await until(lambda: supervisor.ready)
+        for _ in range(2):
+            assert supervisor.processes[0].status.state == "done"
+            wanted.touch()
+            await until(lambda: supervisor.processes[0].status.state == "ready")
+            number = pid(supervisor)
+            wanted.unlink()
+            await until(lambda: supervisor.processes[0].status.state == "done")
+            assert leftovers.started(number) is None
+
+
 async def test_what_hangs_is_killed(home: Path) -> None:
     async with supervised(home, (spec("hung", HANG),), hang_seconds=2) as supervisor:
         await until(lambda: supervisor.ready)

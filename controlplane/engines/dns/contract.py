@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +27,20 @@ Zone = Mapping[tuple[str, str], Answer]
 zone files."""
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One that was answered. `at` is in seconds, `name` absolute and as it was asked, without the last dot; `subnet` is
+    that of a resolver's client, where it told (EDNS client subnet)."""
+
+    at: float
+    name: str
+    type: str
+    rcode: str
+    transport: str
+    address: str
+    subnet: str = ""
+
+
 class Dns(Protocol):
     """Zones by name. A zone is of one writer; `write` and `remove` take effect with the commit of `db`."""
 
@@ -49,6 +63,13 @@ class Dns(Protocol):
 
     async def refresh(self, name: str) -> None:
         """After the commit: forget older answers. Raises EngineUnavailable while nothing answers."""
+
+    async def watch(self, names: Collection[str]) -> bool:
+        """After the commit: have the questions about these names and those below, and no others, told to whoever
+        listens; False while the server is changing over, to be called again then. Raises EngineUnavailable."""
+
+    async def owners(self, db: Unit, names: Collection[str]) -> Mapping[str, str]:
+        """Whose zones answer now, by name: of these names and of all below them."""
 
     async def ask(self, name: str, type: str, network: str = "") -> tuple[str, list[str]]:
         """What is answered now to somebody in a network: the response code, such as `NOERROR`, and values. Raises

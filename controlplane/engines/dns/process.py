@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from controlplane.engines.dns import keys
+from controlplane.engines.dns import front, keys
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 _CONF = """\
@@ -20,6 +20,7 @@ gpgsql-dnssec=yes
 lua-prequery-script={script}
 local-address={host}
 local-port={port}
+{proxy}
 socket-dir={run}
 # Changes are told to it (PURGE); no zone and no answer is looked for in vain meanwhile.
 zone-cache-refresh-interval=0
@@ -63,11 +64,14 @@ class Server:
     def prepare(self) -> None:
         """Write the configuration, for the server's group alone: the database's password may stand in it."""
         host, port = self._address
+        proxy, inner = "", front.choose_inner(self._run)
+        if inner is not None:
+            host, port, proxy = "127.0.0.1", inner, f"proxy-protocol-from={front.SOURCE}"
         self._folder.mkdir(parents=True, exist_ok=True)
         database = "\n".join(f"gpgsql-{name}={value}" for name, value in _parts(self._database).items())
         script = self._folder / "keys.lua"
         script.write_text(keys.SCRIPT.format(folder=keys.folder(self._run)))
-        text = _CONF.format(database=database, host=host, port=port, run=self._run, script=script)
+        text = _CONF.format(database=database, host=host, port=port, proxy=proxy, run=self._run, script=script)
         path = self._folder / "pdns.conf"
         path.touch(0o640)
         path.chmod(0o640)

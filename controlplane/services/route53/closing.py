@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from controlplane.fleet import resolving
-from controlplane.services.route53 import names
+from controlplane.services.route53 import names, query_logs
 from controlplane.services.route53.vpcs import PUBLISH
 from controlplane.services.route53.zones import GONE_ZONE
 from controlplane.work.closing import frees
-from controlplane.work.reconciler import Run
+from controlplane.work.reconciler import STANDING, Run
 from controlplane.work.wake import wake
 
 _ZONES = "SELECT id, name, private FROM route53_zones WHERE account_id = $1"
@@ -29,6 +29,7 @@ async def free(run: Run, account_id: str) -> bool:
         for zone in public:
             await engine.remove(db, names.served(zone["name"]), zone["id"])
         await db.execute("DELETE FROM route53_zones WHERE account_id = $1", account_id)
+        await wake(db, query_logs.WATCH, STANDING)
         for zone in public:
             await wake(db, GONE_ZONE, names.served(zone["name"]))
     return True

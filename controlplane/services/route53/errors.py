@@ -246,3 +246,22 @@ class CidrBlockInUseException(AwsError):
 class CidrCollectionVersionMismatchException(AwsError):
     code = "CidrCollectionVersionMismatchException"
     status = 409
+
+
+class NoSuchCloudWatchLogsLogGroup(AwsError):
+    code = "NoSuchCloudWatchLogsLogGroup"
+    status = 404
+
+
+class InsufficientCloudWatchLogsResourcePolicy(AwsError):
+    code = "InsufficientCloudWatchLogsResourcePolicy"
+
+
+class QueryLoggingConfigAlreadyExists(AwsError):
+    code = "QueryLoggingConfigAlreadyExists"
+    status = 409
+
+
+class NoSuchQueryLoggingConfig(AwsError):
+    code = "NoSuchQueryLoggingConfig"
+    status = 404

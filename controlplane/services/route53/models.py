@@ -65,6 +65,18 @@ class SigningKey(Base):
     modified_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
+class QueryLog(Base):
+    """That a zone's questions are written into a group of CloudWatch Logs."""
+
+    __tablename__ = "route53_query_logs"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    zone_id: Mapped[str] = mapped_column(ForeignKey("route53_zones.id", ondelete="CASCADE"), unique=True)
+    account_id: Mapped[str] = mapped_column(Text, index=True)
+    group_arn: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
 class ZoneVpc(Base):
     """A VPC in which a private zone answers; `account_id` is the VPC's."""
 

@@ -10,7 +10,7 @@ from controlplane.core.context import Unit
 from controlplane.core.errors import EngineUnavailable
 from controlplane.engines.dns.contract import Zone
 from controlplane.fleet import resolving
-from controlplane.services.route53 import cidr, dnssec, health, names, places, probing, queries, vpcs
+from controlplane.services.route53 import cidr, dnssec, health, names, places, probing, queries, query_logs, vpcs
 from controlplane.services.route53.aliases import Aliases
 from controlplane.services.route53.rendering import Renderer
 from controlplane.services.route53.zones import GONE_ZONE, ZONE
@@ -120,6 +120,18 @@ async def follow(run: Run, key: str) -> Outcome:
         for id in await Aliases(run.engine("public_names"), db, run.runtime.cloud).turned():
             await wake(db, ZONE, id)
     return None
+
+
+@reconciler(query_logs.WATCH, every=3600.0, standing=True)
+async def watch(run: Run, key: str) -> Outcome:
+    """Have the engine tell of questions about the zones that are logged."""
+    async with run.step() as db:
+        configs = await query_logs.logged(db)
+    try:
+        done = await run.engine("dns").watch(query_logs.zone_names(configs))
+    except EngineUnavailable:
+        done = False
+    return None if done else Again(_STARTING_SECONDS)
 
 
 @reconciler(health.CHECK)

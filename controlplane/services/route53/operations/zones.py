@@ -6,7 +6,7 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, operation
-from controlplane.services.route53 import dnssec, names, queries, vpcs, zones
+from controlplane.services.route53 import dnssec, names, queries, query_logs, vpcs, zones
 from controlplane.services.route53.errors import (
     HostedZoneAlreadyExists,
     HostedZoneNotEmpty,
@@ -16,6 +16,7 @@ from controlplane.services.route53.errors import (
     TooManyHostedZones,
 )
 from controlplane.services.route53.zones import existing, locked, on_zone
+from controlplane.work.reconciler import STANDING
 
 _QUOTA = "route53/L-4EA4796A"
 _COUNT = "SELECT count(*) FROM route53_zones WHERE account_id = $1"
@@ -122,6 +123,7 @@ async def delete_hosted_zone(ctx: Context, request: Any) -> dict[str, Any]:
         return answer
     await ctx.engine("dns").remove(ctx.db, names.served(row["name"]), row["id"])
     await ctx.wake(zones.GONE_ZONE, names.served(row["name"]))
+    await ctx.wake(query_logs.WATCH, STANDING)
     await ctx.db.execute("DELETE FROM route53_zones WHERE id = $1", row["id"])
     for other in await ctx.db.fetch("SELECT id FROM route53_zones WHERE name = $1 AND NOT private", row["name"]):
         await ctx.wake(zones.ZONE, other["id"])
