@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+import dns.exception
+import dns.message
+import dns.query
 from botocore.config import Config
 
 from controlplane.access import accounts, quotas
@@ -126,6 +129,16 @@ class Cloud:
     def dns_port(self) -> int:
         """The port on which hosted zones answer."""
         return int((self.home / "dns-port").read_text())
+
+    def ask_dns(self, question: dns.message.Message, *, tcp: bool = False, source: str | None = None) -> Any:
+        """What the hosted zones answer. As resolvers do, it asks again when nothing comes: the server may be changing
+        over because a zone is logged."""
+        send: Any = dns.query.tcp if tcp else dns.query.udp
+        for _ in range(4):
+            with contextlib.suppress(OSError, EOFError, dns.exception.Timeout):
+                return send(question, "127.0.0.1", 3, self.dns_port(), source=source)
+            time.sleep(0.2)
+        return send(question, "127.0.0.1", 10, self.dns_port(), source=source)
 
     def smtp_port(self) -> int:
         """The port on which mail is taken."""

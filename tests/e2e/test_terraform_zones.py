@@ -25,7 +25,7 @@ def test_zones_are_applied_kept_and_destroyed(cloud: Cloud, account: Account, mi
 
     def asked(name: str, type: str = "A") -> set[str]:
         question = dns.message.make_query(name, type, want_dnssec=True)
-        answer = dns.query.udp(question, "127.0.0.1", 10, cloud.dns_port()).answer
+        answer = cloud.ask_dns(question).answer
         return {item.to_text().split(" ")[0] for group in answer for item in group}
 
     assert asked(name) & {"192.0.2.1", "192.0.2.2"} and asked(f"policy.{name}") & {"192.0.2.21", "192.0.2.22"}

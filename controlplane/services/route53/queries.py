@@ -30,12 +30,17 @@ ON CONFLICT (zone_id, name, type, identifier)
 DO UPDATE SET content = excluded.content, health_check = excluded.health_check
 """
 _DROP = "DELETE FROM route53_record_sets WHERE zone_id = $1 AND name = $2 AND type = $3 AND identifier = $4"
-# Zones of other accounts above this one that were there first; a top-level domain is nobody's to keep others out of.
+# Zones of other accounts above this one that were there first. Top-level domains keep nobody out, nor does a zone of a
+# name of which the account had one before.
 _ABOVE = """
 SELECT z.name, EXISTS (
     SELECT FROM route53_record_sets r WHERE r.zone_id = z.id AND r.name = $3 AND r.type = 'NS'
 ) AS delegates FROM route53_zones z
 WHERE z.name = ANY($1) AND z.account_id <> $2 AND z.created_at < $4 AND NOT z.private
+AND NOT EXISTS (
+    SELECT FROM route53_zones own
+    WHERE own.name = z.name AND own.account_id = $2 AND own.created_at < z.created_at AND NOT own.private
+)
 ORDER BY length(z.name) DESC LIMIT 1
 """
 _DELEGATED = "SELECT id FROM route53_zones WHERE name = ANY($1) AND account_id <> $2 AND NOT private"

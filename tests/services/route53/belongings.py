@@ -6,11 +6,12 @@ import json
 
 from tests.cloud import Account
 from tests.services.route53.test_dnssec import new_key
+from tests.services.route53.test_query_logs import GROUP, allow, arn
 
 
 def make(account: Account) -> None:
     """A zone with a record, a health check, a traffic policy with an instance, a delegation set,
-    a key-signing key and a CIDR collection."""
+    a key-signing key, a configuration of query logging and a CIDR collection."""
     client = account.client("route53")
     name = f"own-{account.id}.test"
     zone = client.create_hosted_zone(Name=name, CallerReference=f"own-zone-{account.id}")["HostedZone"]["Id"]
@@ -35,6 +36,9 @@ def make(account: Account) -> None:
         Name=f"own_key_{account.id}",
         Status="INACTIVE",
     )
+    account.client("logs").create_log_group(logGroupName=GROUP)
+    allow(account)
+    client.create_query_logging_config(HostedZoneId=zone, CloudWatchLogsLogGroupArn=arn(account))
     collection = client.create_cidr_collection(Name=f"own-{account.id}", CallerReference=f"own-{account.id}")
     change = {"LocationName": f"own-{account.id}"[:16], "Action": "PUT", "CidrList": ["198.51.100.0/24"]}
     client.change_cidr_collection(Id=collection["Collection"]["Id"], Changes=[change])

@@ -56,7 +56,7 @@ class Zone:
     def answer(self, name: str, type: str = "A") -> Any:
         """The whole message that a question is answered with."""
         full = self.name if name == "@" else f"{name}.{self.name}"
-        return dns.query.udp(dns.message.make_query(full, type), "127.0.0.1", 10, self._cloud.dns_port())
+        return self._cloud.ask_dns(dns.message.make_query(full, type))
 
     def ask(self, name: str, type: str = "A") -> Values:
         """The values that are answered, sorted."""

@@ -42,7 +42,7 @@ class Collection:
 def asked_from(cloud: Cloud, zone: Zone, network: str, name: str = "here") -> list[str]:
     option = dns.edns.ECSOption.from_text(network)
     question = dns.message.make_query(f"{name}.{zone.name}", "A", use_edns=0, options=[option])
-    answer = dns.query.udp(question, "127.0.0.1", 10, cloud.dns_port()).answer
+    answer = cloud.ask_dns(question).answer
     return sorted(item.to_text() for group in answer for item in group)
 
 

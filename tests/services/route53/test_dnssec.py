@@ -127,7 +127,7 @@ def test_dnspython_verifies_the_keys_from_the_ds_record(zone: Zone, account: Acc
     enable(zone)
     apex = dns.name.from_text(zone.name)
     question = dns.message.make_query(apex, "DNSKEY", want_dnssec=True)
-    answer = dns.query.udp(question, "127.0.0.1", 10, cloud.dns_port())
+    answer = cloud.ask_dns(question)
     keys = answer.get_rrset(answer.answer, apex, "IN", "DNSKEY")
     signatures = answer.get_rrset(answer.answer, apex, "IN", "RRSIG", "DNSKEY")
     assert keys is not None and signatures is not None
@@ -138,7 +138,7 @@ def test_dnspython_verifies_the_keys_from_the_ds_record(zone: Zone, account: Acc
         made["KeyTag"],
     )
     dns.dnssec.validate(keys, signatures, {apex: dns.rrset.from_rdata(apex, 3600, trusted)})
-    plain = dns.query.udp(dns.message.make_query(apex, "DNSKEY"), "127.0.0.1", 10, cloud.dns_port())
+    plain = cloud.ask_dns(dns.message.make_query(apex, "DNSKEY"))
     assert {group.rdtype for group in plain.answer} == {dns.rdatatype.DNSKEY}, "nobody asked for signatures"
 
 

@@ -101,7 +101,7 @@ def test_the_public_key_of_a_domain_is_found_by_dns(cloud: Cloud, account: Accou
         text, wanted = name.decode(), "TXT"
         for _ in range(3):
             question = dns.message.make_query(text, wanted)
-            answer = dns.query.udp_with_fallback(question, "127.0.0.1", 10, cloud.dns_port())[0].answer
+            answer = cloud.ask_dns(question, tcp=True).answer
             for group in answer:
                 for item in group:
                     if item.rdtype == 16:

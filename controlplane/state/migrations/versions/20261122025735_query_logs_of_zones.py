@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261122025000"
-down_revision = "20261122024200"
+revision = "20261122025735"
+down_revision = "20261122025725"
 
 
 def upgrade() -> None:
