@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261122025725"
-down_revision = "20261122024414"
+down_revision = "20261122025200"
 
 
 def upgrade() -> None:
