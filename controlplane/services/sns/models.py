@@ -11,7 +11,6 @@ from sqlalchemy import (
     DateTime,
     Double,
     Identity,
-    Index,
     Integer,
     LargeBinary,
     Text,
@@ -147,15 +146,15 @@ class OutboxMessage(Base):
 
 
 class DeliveryReport(Base):
-    """A line of the log of deliveries: `content` is sealed."""
+    """A line that waits to be written into a log group with a role; `content` is sealed."""
 
     __tablename__ = "sns_delivery_reports"
-    __table_args__ = (Index("ix_sns_delivery_reports_newest", "account_id", "region", "id"),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     account_id: Mapped[str] = mapped_column(Text)
     region: Mapped[str] = mapped_column(Text)
     log_group: Mapped[str] = mapped_column(Text)
+    role_arn: Mapped[str | None] = mapped_column(Text)
     content: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = _created()
 

@@ -1,5 +1,4 @@
-"""What SNS serves beside its API: the certificate of its signatures, the outbox of messages for phones, and the log of
-deliveries."""
+"""What SNS serves beside its API: the certificate of its signatures and the outbox of messages for phones."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from controlplane.core.context import Context
 from controlplane.core.http import HttpResponse
 from controlplane.core.operation import Resource
 from controlplane.core.own_path import own_path
-from controlplane.services.sns import outbox, reports, signing
+from controlplane.services.sns import outbox, signing
 from controlplane.services.sns.errors import NotFound
 
 _MOST = 1000
@@ -31,13 +30,6 @@ async def pushes(ctx: Context, given: Mapping[str, str]) -> HttpResponse:
     """What the account's devices were told, newest first."""
     await ctx.authorize("sns:ListPushMessages", Resource(arn("sns", ctx.region, ctx.account_id, "push")))
     return _json({"Messages": await outbox.listed(ctx, "push", _MOST)})
-
-
-@own_path("/sns/deliveries")
-async def deliveries(ctx: Context, given: Mapping[str, str]) -> HttpResponse:
-    """The account's log of deliveries, newest first; `group` names one of its logs."""
-    await ctx.authorize("sns:ListDeliveryReports", Resource(arn("sns", ctx.region, ctx.account_id, "deliveries")))
-    return _json({"Deliveries": await reports.listed(ctx, given.get("group"), _MOST)})
 
 
 def _json(told: Mapping[str, Any]) -> HttpResponse:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 _ABREAST = 10
 _PORTION = 1000
 _TIDY_SECONDS = 60.0
+_REPORTS_SECONDS = 2.0
 _DUE = "SELECT * FROM sns_deliveries WHERE subscription_id = $1 AND due_at <= $2 ORDER BY id LIMIT $3"
 _NEXT = "SELECT min(due_at) FROM sns_deliveries WHERE subscription_id = $1"
 _DONE = "DELETE FROM sns_deliveries WHERE id = $1"
@@ -38,7 +39,6 @@ DELETE FROM sns_subscriptions WHERE id IN (SELECT id FROM sns_subscriptions WHER
 """
 _UNCONFIRMED = "DELETE FROM sns_subscriptions WHERE NOT confirmed AND created_at < now() - interval '2 days'"
 _OLD_MESSAGES = "DELETE FROM sns_outbox WHERE created_at < now() - interval '14 days'"
-_OLD_REPORTS = "DELETE FROM sns_delivery_reports WHERE created_at < now() - interval '14 days'"
 _WAITING = "SELECT * FROM sns_outbox WHERE id = $1 AND state = 'WAITING'"
 _ENDED = "UPDATE sns_outbox SET state = $2, answer = $3, attempts = attempts + 1 WHERE id = $1"
 _LOGGED = {"http": "HTTP", "https": "HTTP", "lambda": "Lambda", "firehose": "Firehose"}
@@ -54,7 +54,14 @@ async def tidy(run: Run, key: str) -> Outcome:
         await db.execute(_FORGET, _now())
         await db.execute(_UNCONFIRMED)
         await db.execute(_OLD_MESSAGES)
-        await db.execute(_OLD_REPORTS)
+    return None
+
+
+@reconciler("sns.reports", every=_REPORTS_SECONDS, standing=True)
+async def write_reports(run: Run, key: str) -> Outcome:
+    """Write what became of messages into log groups."""
+    while await reports.write_next(run):
+        pass
     return None
 
 

@@ -1,43 +1,60 @@
-"""The log of deliveries: what became of messages, for topics, applications and accounts that ask for it.
+"""What became of messages, for topics, applications and accounts that ask for it: lines for CloudWatch Logs.
 
-AWS writes these lines to CloudWatch Logs. Here they lie in a log of the account's that `/_celaje/sns/deliveries` shows,
-under the names that their groups have there.
+They are noted in the transaction of the delivery, which costs it one statement, and written into log groups by a
+reconciler, with the role that was named for it.
 Source: "Amazon SNS message delivery status" in the SNS developer guide.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import orjson
 
-from controlplane.core.context import Context
+from controlplane.access.assuming import assume
+from controlplane.core.arn import Arn, arn
+from controlplane.core.context import Context, Unit
+from controlplane.core.errors import AwsError
 from controlplane.state.sealing import Sealer
+from controlplane.work.reconciler import Run
 
+log = logging.getLogger(__name__)
+
+SERVICE = "sns.amazonaws.com"
 PURPOSE = "sns-report"
 _INSERT = """
-INSERT INTO sns_delivery_reports (account_id, region, log_group, content)
-SELECT $1, $2, * FROM unnest($3::text[], $4::bytea[])
+INSERT INTO sns_delivery_reports (account_id, region, log_group, role_arn, content)
+SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::bytea[])
 """
-_LIST = """
-SELECT id, log_group, content, created_at FROM sns_delivery_reports WHERE account_id = $1 AND region = $2
-AND ($3::text IS NULL OR log_group = $3) ORDER BY id DESC LIMIT $4
+_NEXT = "SELECT * FROM sns_delivery_reports ORDER BY id LIMIT 1"
+_ALIKE = """
+SELECT * FROM sns_delivery_reports WHERE account_id = $1 AND region = $2 AND log_group = $3
+AND role_arn IS NOT DISTINCT FROM $4 AND id >= $5 ORDER BY id LIMIT $6 FOR UPDATE
 """
+_DONE = "DELETE FROM sns_delivery_reports WHERE id = ANY($1)"
+_MOST, _LARGEST, _OVERHEAD = 500, 1_048_576, 26
+"""Lines and bytes of one call of PutLogEvents, and bytes that count for each line beside its text."""
+_SESSION = "sns-delivery-status"
+_MISSING, _THERE = "ResourceNotFoundException", "ResourceAlreadyExistsException"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be logged, and under which name: successes in so many of a hundred cases, failures or not."""
+    """What is to be logged, into which group and with which roles: successes in so many of a hundred cases, failures or
+    not."""
 
     group: str
     rate: int
     failures: bool
+    success_role: str = ""
+    failure_role: str = ""
 
     def wants(self, *, ok: bool) -> bool:
         return self.failures if not ok else random.randrange(100) < self.rate  # noqa: S311 (a sample, no secret)
@@ -57,9 +74,9 @@ class Result:
 def wanted(attributes: Mapping[str, str], prefix: str, group: str) -> Wanted | None:
     """What attributes such as `HTTPSuccessFeedbackRoleArn` ask for; None when they ask for nothing."""
     rate = attributes.get(f"{prefix}SuccessFeedbackSampleRate") or "0"
-    successes = int(rate) if attributes.get(f"{prefix}SuccessFeedbackRoleArn") else 0
-    failures = bool(attributes.get(f"{prefix}FailureFeedbackRoleArn"))
-    return Wanted(group, successes, failures) if successes or failures else None
+    role, failure_role = (attributes.get(f"{prefix}{kind}FeedbackRoleArn") or "" for kind in ("Success", "Failure"))
+    successes = int(rate) if role else 0
+    return Wanted(group, successes, bool(failure_role), role, failure_role) if successes or failure_role else None
 
 
 def notification(id: str, text: str, at: str, topic_arn: str = "") -> dict[str, Any]:
@@ -71,10 +88,10 @@ def notification(id: str, text: str, at: str, topic_arn: str = "") -> dict[str, 
 
 
 async def note(ctx: Context, wanted: Wanted, results: Sequence[tuple[Mapping[str, Any], Result]]) -> None:
-    """Log results of the context's account, each with what `notification` says of its message."""
+    """Note results of the context's account, each with what `notification` says of its message."""
     sealer: Sealer = ctx.engine("sealing")
     now = datetime.now(UTC).replace(tzinfo=None)
-    groups, contents = [], []
+    groups, roles, contents = [], [], []
     for message, result in results:
         if not wanted.wants(ok=result.ok):
             continue
@@ -90,19 +107,78 @@ async def note(ctx: Context, wanted: Wanted, results: Sequence[tuple[Mapping[str
             delivery["statusCode"] = result.status
         line = {"notification": message, "delivery": delivery, "status": "SUCCESS" if result.ok else "FAILURE"}
         groups.append(wanted.group if result.ok else f"{wanted.group}/Failure")
+        roles.append(wanted.success_role if result.ok else wanted.failure_role)
         contents.append(sealer.seal(PURPOSE, orjson.dumps(line), ctx.account_id))
     if groups:
-        await ctx.db.execute(_INSERT, ctx.account_id, ctx.region, groups, contents)
+        await ctx.db.execute(_INSERT, ctx.account_id, ctx.region, groups, roles, contents)
 
 
-async def listed(ctx: Context, group: str | None, most: int) -> list[dict[str, Any]]:
-    """The caller's latest reports, newest first."""
-    sealer: Sealer = ctx.engine("sealing")
-    return [
-        {
-            "LogGroup": row["log_group"],
-            "CreatedAt": row["created_at"].isoformat(),
-            **orjson.loads(sealer.open(PURPOSE, row["content"], ctx.account_id)),
-        }
-        for row in await ctx.db.fetch(_LIST, ctx.account_id, ctx.region, group, most)
-    ]
+async def write_next(run: Run) -> bool:
+    """Write the oldest lines that wait, of one group and role; False when none wait. What the role may not write is
+    lost, as at AWS."""
+    try:
+        async with run.step() as db:
+            first = await db.fetchrow(_NEXT)
+            if first is None:
+                return False
+            alike = (first["account_id"], first["region"], first["log_group"], first["role_arn"], first["id"])
+            rows = await db.fetch(_ALIKE, *alike, _MOST)
+            lines = _lines(run.engine("sealing"), rows)
+            rows = rows[: len(lines)]
+            await _write(run, db, first, lines)
+            await db.execute(_DONE, [row["id"] for row in rows])
+    except AwsError as error:
+        if error.status >= 500:
+            raise
+        log.info("delivery reports for %s could not be written: %s", first["log_group"], error.code)
+        async with run.step() as db:
+            await db.execute(_DONE, [row["id"] for row in rows])
+    return True
+
+
+def _lines(sealer: Sealer, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """The events of as many rows as one call takes."""
+    lines: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        message = sealer.open(PURPOSE, row["content"], row["account_id"])
+        size += len(message) + _OVERHEAD
+        if size > _LARGEST and lines:
+            break
+        lines.append({"timestamp": int(row["created_at"].timestamp() * 1000), "message": message.decode()})
+    return sorted(lines, key=lambda line: line["timestamp"])
+
+
+async def _write(run: Run, db: Unit, row: Any, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Put lines into their group as a session of the role; group and stream are made where they are not there."""
+    account, region, group = row["account_id"], row["region"], row["log_group"]
+    if _account_of(row["role_arn"] or "") != account:
+        raise AwsError("The role is not one of the account.", code="AccessDenied")
+    source = group.removeprefix(f"sns/{region}/{account}/").removesuffix("/Failure")
+    ctx = await assume(run.acting(db, SERVICE, arn("sns", region, account, source)), row["role_arn"], _SESSION)
+    day = datetime.now(UTC).date()
+    stream = {"logGroupName": group, "logStreamName": str(uuid5(NAMESPACE_URL, f"{account}/{group}/{day}"))}
+    request = {**stream, "logEvents": lines}
+    try:
+        await ctx.call("logs", "PutLogEvents", request)
+    except AwsError as error:
+        if error.code != _MISSING:
+            raise
+        await _make(ctx, "CreateLogGroup", {"logGroupName": group})
+        await _make(ctx, "CreateLogStream", stream)
+        await ctx.call("logs", "PutLogEvents", request)
+
+
+async def _make(ctx: Context, operation: str, request: Mapping[str, Any]) -> None:
+    try:
+        await ctx.call("logs", operation, request)
+    except AwsError as error:
+        if error.code != _THERE:
+            raise
+
+
+def _account_of(role_arn: str) -> str:
+    try:
+        return Arn.parse(role_arn).account
+    except ValueError:
+        return ""

@@ -14,9 +14,8 @@ import pytest
 
 from tests.cloud import Account, Cloud
 from tests.services.sns.test_endpoints import code
+from tests.services.sns.test_reports import log_role, reports
 from tests.services.sns.test_topics import Lab, endpoint, shown
-
-ROLE = "arn:aws:iam::123456789012:role/logs"
 
 
 class Phones:
@@ -59,7 +58,8 @@ def test_text_messages_go_to_the_gateway_within_the_limit(phones: Phones) -> Non
     account = phones.cloud.new_account()
     sns = account.client("sns")
     assert code(sns.set_sms_attributes, attributes={"MonthlySpendLimit": "-1"}) == "InvalidParameter"
-    settings = {"DefaultSenderID": "celaje", "DeliveryStatusIAMRole": ROLE, "DeliveryStatusSuccessSamplingRate": "100"}
+    settings = {"DefaultSenderID": "celaje", "DeliveryStatusIAMRole": log_role(account)}
+    settings |= {"DeliveryStatusSuccessSamplingRate": "100"}
     sns.set_sms_attributes(attributes=settings)
     sns.publish(PhoneNumber="+34123456789", Message="¿qué tal? & más")
     headers, body = phones.sms.get(timeout=60)
@@ -76,12 +76,13 @@ def test_text_messages_go_to_the_gateway_within_the_limit(phones: Phones) -> Non
     sns.publish(PhoneNumber="+34123456789", Message="beyond a dollar")
     found = until(account, "/sns/sms", lambda found: [one["Status"] for one in found][1:] == ["DELIVERED"] * 2)
     assert (found[0]["Status"], found[0]["ProviderResponse"]) == ("FAILED", "No quota left for account")
-    logged = until(account, "/sns/deliveries", lambda found: len(found) == 3)
-    assert {(one["status"], one["delivery"]["destination"]) for one in logged} == {
+    lines = reports(account, 3)
+    assert {(one["status"], one["delivery"]["destination"]) for one in lines} == {
         ("SUCCESS", "+34123456789"),
         ("FAILURE", "+34123456789"),
     }
-    assert logged[-1]["LogGroup"] == f"sns/us-east-1/{account.id}/DirectPublishToPhoneNumber"
+    group = f"sns/us-east-1/{account.id}/DirectPublishToPhoneNumber"
+    assert {one["LogGroup"] for one in lines} == {group, f"{group}/Failure"}
     phones.cloud.celaje("sms", "stop", account.id, "+34123456789")
     assert sns.check_if_phone_number_is_opted_out(phoneNumber="+34123456789")["isOptedOut"]
     assert code(sns.publish, PhoneNumber="+34123456789", Message="no") == "InvalidParameter"
@@ -94,7 +95,7 @@ def test_devices_hear_through_the_gateway_and_the_lost_are_disabled(phones: Phon
     lab = Lab(account)
     told = lab.topic()
     queue, _ = lab.subscribed(told, RawMessageDelivery="true")
-    attributes = {"PlatformCredential": "secret", "FailureFeedbackRoleArn": ROLE}
+    attributes = {"PlatformCredential": "secret", "FailureFeedbackRoleArn": log_role(account)}
     attributes |= {f"Event{event}": told for event in ("EndpointCreated", "DeliveryFailure")}
     app = lab.sns.create_platform_application(Name="app", Platform="GCM", Attributes=attributes)
     device = lab.sns.create_platform_endpoint(PlatformApplicationArn=app["PlatformApplicationArn"], Token="t")
@@ -114,6 +115,6 @@ def test_devices_hear_through_the_gateway_and_the_lost_are_disabled(phones: Phon
     assert code(lab.sns.publish, TargetArn=device["EndpointArn"], Message="x") == "EndpointDisabled"
     states = [one["Status"] for one in next(iter(shown(account, "/sns/push").values()))]
     assert states == ["FAILED", "DELIVERED"]
-    (line,) = next(iter(shown(account, "/sns/deliveries").values()))
+    (line,) = reports(account, 1)
     assert line["LogGroup"] == f"sns/us-east-1/{account.id}/app/GCM/app/Failure"
     assert line["delivery"]["statusCode"] == 410 and line["delivery"]["destination"] == device["EndpointArn"]
