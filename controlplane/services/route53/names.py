@@ -8,7 +8,8 @@ from controlplane.services.route53.errors import InvalidDomainName
 
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 _SHOWN = re.compile(r"[a-z0-9_.-]")
-_LONGEST, _LONGEST_LABEL = 255, 63
+_LONGEST, _LONGEST_LABEL = 254, 63
+"""Characters of a name with its last dot, and of a label: more does not fit into a message."""
 
 
 def normal(name: str) -> str:

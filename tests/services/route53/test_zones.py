@@ -151,7 +151,9 @@ def test_zones_are_listed_in_pages(cloud: Cloud, account: Account) -> None:
     again = {"Name": "x.test", "CallerReference": "again"}
     client.create_hosted_zone(**again)
     assert code(lambda: client.create_hosted_zone(**again)) == "HostedZoneAlreadyExists"
-    for name in ("a..test", "a" * 64 + ".test", "ü.test", "."):
+    longest = f"{'.'.join(['a' * 63] * 3)}.{'b' * 60}"  # 252 characters: with the last dot, one more is still a name
+    client.create_hosted_zone(Name=f"{longest}b", CallerReference="longest")
+    for name in ("a..test", "a" * 64 + ".test", "ü.test", ".", f"{longest}bb"):
         assert (
             code(lambda name=name: client.create_hosted_zone(Name=name, CallerReference="bad")) == "InvalidDomainName"
         )
