@@ -201,11 +201,23 @@ class Batch:
         wanted = {_location(content) for content in changed.values() if "CidrRoutingConfig" in content}
         if missing := await cidr.missing(ctx, wanted):
             raise InvalidChangeBatch(missing)
+        if wanted or any("AliasTarget" in content for content in changed.values()):
+            await self._check_answers(ctx)
         for key in self.before.keys() - self.after.keys():
             await queries.drop_record(ctx.db, self._zone["id"], *key)
         for (name, type, identifier), content in changed.items():
             place, check = names.sort_key(name), content.get("HealthCheckId")
             await queries.put_record(ctx.db, self._zone["id"], name, type, identifier, place, check, content)
+
+    async def _check_answers(self, ctx: Context) -> None:
+        """Raises InvalidChangeBatch."""
+        if await cidr.answers(ctx.db, self.after.values()) > cidr.MOST_ANSWERS:
+            raise InvalidChangeBatch(
+                [
+                    f"Number of answers by CIDR blocks limit of {cidr.MOST_ANSWERS} exceeded: names that go by a CIDR "
+                    "collection times its CIDR blocks."
+                ]
+            )
 
 
 async def _check_health_checks(ctx: Context, ids: set[str]) -> None:

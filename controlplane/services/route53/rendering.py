@@ -33,6 +33,10 @@ class Renderer:
         self._sets: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
         for row in rows:
             self._sets[row["name"], row["type"]].append(row["content"])
+        self._first = {name: (name, type) for name, type in reversed(self._sets)}
+        # An alias may be met on many ways, each of which doubles with each step: it is looked at once a depth.
+        self._answers: dict[tuple[str, str, int], Answer | None] = {}
+        self._well: dict[tuple[str, int], bool] = {}
         self._sick = sick
         self._own = self._place = own
         located = any(kind in one for each in self._sets.values() for one in each for kind in _BY_PLACE)
@@ -62,7 +66,9 @@ class Renderer:
         return Answer(ttl, here.choices, tuple((net, other[place].choices) for net, place in self._near.items()))
 
     def _at(self, place: Place, name: str, type: str) -> Answer | None:
-        self._place = place
+        if place is not self._place:
+            self._place = place
+            self._answers.clear()
         return self._answer(name, type, 0)
 
     def _located(self, name: str, type: str) -> bool:
@@ -79,6 +85,12 @@ class Renderer:
         return False
 
     def _answer(self, name: str, type: str, depth: int) -> Answer | None:
+        key = name, type, depth
+        if key not in self._answers:
+            self._answers[key] = self._work_out(name, type, depth)
+        return self._answers[key]
+
+    def _work_out(self, name: str, type: str, depth: int) -> Answer | None:
         members = self._sets.get((name, type), [])
         healthy = [content for content in members if self._healthy(content, depth)]
         # Where all are sick, AWS takes all of them for healthy.
@@ -119,8 +131,11 @@ class Renderer:
             return True
         if (found := self._of_service(target)) is not None:
             return found.healthy
-        key = next((key for key in self._sets if key[0] == target["DNSName"]), None)
-        return key is None or any(self._healthy(item, depth + 1) for item in self._sets[key])
+        name = target["DNSName"]
+        if (name, depth) not in self._well:
+            key = self._first.get(name)
+            self._well[name, depth] = key is None or any(self._healthy(item, depth + 1) for item in self._sets[key])
+        return self._well[name, depth]
 
     def _chosen(self, members: list[Mapping[str, Any]]) -> list[tuple[int, Mapping[str, Any]]]:
         """The members that may answer, with their weights."""

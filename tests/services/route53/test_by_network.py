@@ -162,6 +162,24 @@ def test_only_names_that_go_by_places_are_worked_out_for_each(monkeypatch: pytes
     assert found["n5.t", "A"] == Answer(60, ((1, ("192.0.2.9",)),))
 
 
+def test_names_that_go_by_a_collection_times_its_blocks_are_bounded(zone: Zone, account: Account) -> None:
+    made = Collection(account)
+    made.change("here", *(f"10.{number // 250}.{number % 250}.0/24" for number in range(900)))
+    config = {"CollectionId": made.id, "LocationName": "*"}
+    target = {"HostedZoneId": zone.id.rpartition("/")[2], "DNSName": f"n0.{zone.name}", "EvaluateTargetHealth": False}
+
+    def batch(*sets: dict[str, Any]) -> str:
+        return code(lambda: zone.change(*sets))
+
+    near = [zone.set(f"n{n}", "A", "192.0.2.1", SetIdentifier="a", CidrRoutingConfig=config) for n in range(112)]
+    assert batch(*near) == "InvalidChangeBatch"
+    zone.change(*near[:50], *(zone.set(f"a{n}", "A", AliasTarget=target) for n in range(61)))
+    assert batch(near[50]) == batch(zone.set("a61", "A", AliasTarget=target)) == "InvalidChangeBatch"
+    assert code(lambda: made.change("here", "10.200.0.0/24")) == "LimitsExceeded"
+    made.change("here", "10.0.0.0/24", action="DELETE_IF_EXISTS")
+    made.change("here", "10.200.0.0/24")
+
+
 def test_what_is_known_of_a_network_holds_within_it() -> None:
     found = places.of_networks({"10.0.0.0/8": "EU-DE"}, [("c", "wide", "10.0.0.0/9"), ("c", "tight", "10.1.0.0/16")])
     assert {network: (place.country, place.locations) for network, place in found.items()} == {

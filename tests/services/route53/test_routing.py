@@ -212,6 +212,25 @@ def test_when_all_are_ill_all_answer_and_aliases_in_a_circle_end() -> None:
     assert set(zone) == {("w.a.test", "A")}
 
 
+def test_nested_weighted_aliases_are_worked_out_once_a_depth(monkeypatch: pytest.MonkeyPatch) -> None:
+    alias = {"HostedZoneId": "Z", "EvaluateTargetHealth": True}
+    rows = [
+        row(f"n{level}.a.test.", str(weight), Weight=weight, AliasTarget={**alias, "DNSName": f"n{level + 1}.a.test."})
+        for level in range(7)
+        for weight in range(1, 31)
+    ]
+    rows.append(row("n7.a.test.", values=["192.0.2.1"]))
+    worked, rest = rendering.Renderer._work_out, iter(range(200))
+
+    def counted(self: rendering.Renderer, name: str, type: str, depth: int) -> Any:
+        next(rest)
+        return worked(self, name, type, depth)
+
+    monkeypatch.setattr(rendering.Renderer, "_work_out", counted)
+    zone = rendering.Renderer(rows, set(), {}, places.somewhere("us-east-1")).zone()
+    assert zone["n0.a.test", "A"].choices == tuple((weight, ("192.0.2.1",)) for weight in range(1, 31))
+
+
 def test_geography_decides_by_where_the_question_comes_from(zone: Zone) -> None:
     def near(identifier: str, value: str, **location: str) -> dict[str, Any]:
         return zone.set("geo", "A", value, SetIdentifier=identifier, GeoLocation=location)

@@ -81,7 +81,8 @@ async def change_cidr_collection(ctx: Context, request: Any) -> dict[str, Any]:
     row = await _find(ctx, request["Id"], lock=True)
     if request.get("CollectionVersion") not in (None, row["version"]):
         raise CidrCollectionVersionMismatchException(f"The CIDR collection has version {row['version']} by now.")
-    before = {block["location"] for block in await ctx.db.fetch(_BLOCKS, row["id"])}
+    there = await ctx.db.fetch(_BLOCKS, row["id"])
+    before = {block["location"] for block in there}
     for change in request["Changes"]:
         for block in sorted({_network(text) for text in change["CidrList"]}):
             sql = _PUT if change["Action"] == "PUT" else _DROP
@@ -89,11 +90,23 @@ async def change_cidr_collection(ctx: Context, request: Any) -> dict[str, Any]:
     after = await ctx.db.fetch(_BLOCKS, row["id"])
     if len(after) > _MOST_BLOCKS:
         raise LimitsExceeded(f"A CIDR collection has at most {_MOST_BLOCKS} CIDR blocks.")
+    if len(after) > len(there):
+        await _check_answers(ctx, row["id"])
     emptied = sorted(before - {block["location"] for block in after})
     if emptied and await cidr.zones_using(ctx.db, row["id"], emptied):
         raise CidrBlockInUseException(f"Records use the location {emptied[0]}, of which nothing would be left.")
     await ctx.db.execute(_BUMP, row["id"])
     return {"Id": await _have_answered(ctx, row["id"])}
+
+
+async def _check_answers(ctx: Context, collection: str) -> None:
+    """Raises LimitsExceeded."""
+    for zone in await cidr.zones_using(ctx.db, collection):
+        contents = [record["content"] for record in await queries.records(ctx.db, zone)]
+        if await cidr.answers(ctx.db, contents) > cidr.MOST_ANSWERS:
+            raise LimitsExceeded(
+                f"At most {cidr.MOST_ANSWERS} answers of a hosted zone go by CIDR blocks; {zone} would have more."
+            )
 
 
 async def _have_answered(ctx: Context, collection: str) -> str:
