@@ -65,7 +65,7 @@ def check_topic(name: str, value: str, *, fifo: bool, creating: bool = False) ->
 
 
 def check_feedback(name: str, value: str) -> None:
-    """Refuse what is no role, or no share of a hundred, for the log of deliveries. Raises InvalidParameter."""
+    """Refuse what is no role, or no share of a hundred, for delivery status. Raises InvalidParameter."""
     if not value:
         return
     if name.endswith("SampleRate"):

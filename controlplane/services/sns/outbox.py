@@ -75,7 +75,7 @@ async def put(ctx: Context, letter: Letter) -> None:
 async def note(
     ctx: Context, wanted: Wanted, content: Mapping[str, Any], *, attempts: int, ok: bool, status: int, answer: str
 ) -> None:
-    """Write what became of a message into the log of deliveries, if that was asked for."""
+    """Note what became of a message for its delivery status."""
     where = content["device"] or content["told"].get("PhoneNumber", "")
     result = reports.Result(where, ok=ok, status=status, answer=answer, attempts=attempts)
     await reports.note(ctx, wanted, [(content["notification"] or {}, result)])
