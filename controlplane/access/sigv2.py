@@ -130,7 +130,7 @@ def strings_to_sign(request: HttpRequest, bucket: str | None, presigned_until: s
     amz = "".join(f"{name}:{headers[name].strip()}\n" for name in sorted(headers) if name.startswith("x-amz-"))
     path = request.raw_path.decode("latin-1")
     resource = f"/{bucket}{path}" if bucket else path
-    pairs = [pair.partition(b"=") for pair in request.query_string.split(b"&")]
+    pairs = [pair.partition(b"=") for pair in request.query_string.replace(b"+", b" ").split(b"&")]
     named = [(unquote(name.decode("latin-1")), equals + unquote_to_bytes(value)) for name, equals, value in pairs]
     query = b"&".join(name.encode() + value for name, value in sorted(named) if name in _SIGNED)
     kind, digest = headers.get("content-type", ""), headers.get("content-md5", "")

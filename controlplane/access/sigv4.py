@@ -267,7 +267,8 @@ def _query(raw: bytes, *, presigned: bool) -> str:
     if not raw:
         return ""
     pairs: list[tuple[str, str]] = []
-    for pair in raw.split(b"&"):
+    # AWS reads a plus sign as a blank, as forms have it, and so signs `%20` for it.
+    for pair in raw.replace(b"+", b" ").split(b"&"):
         name, _, value = pair.partition(b"=")
         key = quote(unquote_to_bytes(name), safe="-_.~")
         if not (presigned and key == "X-Amz-Signature"):

@@ -105,6 +105,32 @@ def test_an_older_link_holds_headers_and_a_session(account: Account, s3: Any, bu
     assert (gone.status_code, gone.headers.get("content-length")) == (204, None)
 
 
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_a_plus_sign_in_a_link_is_a_blank(version: str, account: Account, s3: Any, bucket: str) -> None:
+    """As AWS reads it: what is to be a plus sign is written %2B. Some clients sign %20 and write a plus sign."""
+    s3.put_object(Bucket=bucket, Key="a+b c", Body=b"body")
+    said = "attachment; filename=a+b c.txt"
+    asked = {"Bucket": bucket, "Key": "a+b c", "ResponseContentDisposition": said}
+    link = signing(account, version).generate_presigned_url("get_object", asked)
+    path, _, query = link.partition("?")
+    assert "a%2Bb" in path and "filename%3Da%2Bb%20c.txt" in query
+    for url in (link, f"{path}?{query.replace('%20', '+')}"):
+        answer = httpx.get(url)
+        assert (answer.text, answer.headers["content-disposition"]) == ("body", said)
+    raw = httpx.get(f"{path}?{query.replace('a%2Bb', 'a+b')}")
+    assert (raw.status_code, element("Code", raw.text)) == (403, "SignatureDoesNotMatch"), "that is another name"
+
+
+def test_a_plus_sign_in_a_version_is_one_where_it_is_written_so(account: Account, s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"body")
+    link = signing(account, "s3v4").generate_presigned_url(
+        "get_object", {"Bucket": bucket, "Key": "k", "VersionId": "a+b"}
+    )
+    assert "versionId=a%2Bb" in link
+    told = httpx.get(link)
+    assert (element("Code", told.text), element("ArgumentValue", told.text)) == ("InvalidArgument", "a+b")
+
+
 @pytest.mark.parametrize("version", ["s3", "s3v4"])
 def test_forms_that_lack_something(account: Account, bucket: str, version: str) -> None:
     client = signing(account, version)
