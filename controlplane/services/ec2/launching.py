@@ -10,7 +10,7 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.ids import resource_id
-from controlplane.services.ec2 import interfaces, profiles, quotas, tagging
+from controlplane.services.ec2 import interfaces, launch_volumes, profiles, quotas, tagging
 from controlplane.services.ec2.catalog import TYPES, InstanceType
 from controlplane.services.ec2.errors import (
     InsufficientFreeAddressesInSubnet,
@@ -21,6 +21,7 @@ from controlplane.services.ec2.errors import (
     MissingParameter,
     VpcIdNotSpecified,
 )
+from controlplane.services.ec2.launch_volumes import VolumePlan
 from controlplane.services.ec2.nouns import GROUP, IMAGE, INSTANCE, INTERFACE, SUBNET, VOLUME
 from controlplane.services.ec2.queries import networks
 from controlplane.services.ec2.reconcilers import INSTANCE as WORK
@@ -28,7 +29,6 @@ from controlplane.services.ec2.reconcilers import INSTANCE as WORK
 DEFAULT_TYPE = "m1.small"
 MAX_USER_DATA = 16 * 1024
 MAX_INSTANCES = 1000
-MAX_VOLUME_GIB = 16384
 
 _IMAGE = """
 SELECT * FROM ec2_images WHERE id = $1 AND state = 'available' AND (region IS NULL OR region = $2)
@@ -43,20 +43,6 @@ SELECT id, vpc_id FROM ec2_security_groups WHERE account_id = $1 AND region = $2
 ORDER BY id FOR KEY SHARE
 """
 _KEY = "SELECT name, public_key FROM ec2_key_pairs WHERE account_id = $1 AND region = $2 AND name = $3"
-
-
-@dataclass(frozen=True, slots=True)
-class VolumePlan:
-    """One disk to be made. `size_gib` counts; the root's device is the image's."""
-
-    device: str
-    size_gib: int
-    root: bool
-    type: str = "gp3"
-    iops: int | None = None
-    throughput: int | None = None
-    encrypted: bool = False
-    delete_on_termination: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +80,7 @@ async def plan(ctx: Context, request: Any) -> Plan:
         image=image,
         subnet=subnet,
         groups=await _groups(ctx, request, nic, subnet["vpc_id"]),
-        volumes=_volumes(request, image),
+        volumes=launch_volumes.planned(request, image),
         key=await _key(ctx, request),
         profile=await profiles.find(ctx, request.get("IamInstanceProfile")),
         user_data=user_data(request.get("UserData")),
@@ -220,48 +206,6 @@ async def _groups(ctx: Context, request: Any, nic: Mapping[str, Any], vpc: str) 
     return [await networks.default_group(ctx.db, vpc)]
 
 
-def _volumes(request: Any, image: Any) -> list[VolumePlan]:
-    given = {item.get("DeviceName"): item for item in request.get("BlockDeviceMappings") or ()}
-    if None in given:
-        raise MissingParameter("The request must contain the parameter DeviceName")
-    root = given.pop(image["root_device"], {}).get("Ebs") or {}
-    size = root.get("VolumeSize", image["size_gib"])
-    if size < image["size_gib"]:
-        raise InvalidParameterValue(
-            f"Volume of size {size}GB is smaller than snapshot '{image['snapshot_id']}', "
-            f"expect size >= {image['size_gib']}GB",
-            code="InvalidBlockDeviceMapping",
-        )
-    plans = [_volume(image["root_device"], root, size, root=True)]
-    for device, item in given.items():
-        ebs = item.get("Ebs")
-        if ebs is None or "NoDevice" in item:
-            continue
-        if "VolumeSize" not in ebs:
-            raise MissingParameter("The request must contain the parameter size or snapshotId")
-        plans.append(_volume(device, ebs, ebs["VolumeSize"], root=False))
-    return plans
-
-
-def _volume(device: str, ebs: Mapping[str, Any], size: int, *, root: bool) -> VolumePlan:
-    if not 1 <= size <= MAX_VOLUME_GIB:
-        raise InvalidParameterValue(
-            f"Volume of {size}GiB is invalid: the size must be between 1 and {MAX_VOLUME_GIB} GiB."
-        )
-    kind = ebs.get("VolumeType", "gp3")
-    iops = ebs.get("Iops") or {"gp3": 3000, "gp2": max(100, min(16000, 3 * size))}.get(kind)
-    return VolumePlan(
-        device=device,
-        size_gib=size,
-        root=root,
-        type=kind,
-        iops=iops,
-        throughput=ebs.get("Throughput") or (125 if kind == "gp3" else None),
-        encrypted=ebs.get("Encrypted", False),
-        delete_on_termination=ebs.get("DeleteOnTermination", True),
-    )
-
-
 async def _key(ctx: Context, request: Any) -> Any:
     name = request.get("KeyName")
     if not name:
@@ -363,7 +307,8 @@ async def _launch_one(ctx: Context, plan: Plan, reservation: str, index: int, in
         **plan.columns,
     )
     await _attach_interface(ctx, plan, id, interface)
-    await _create_volumes(ctx, plan, id)
+    made = (plan.subnet["zone"], plan.image["snapshot_id"], plan.tags["volume"])
+    await launch_volumes.create(ctx, id, plan.volumes, *made)
     await ctx.wake(WORK, id)
     return id
 
@@ -373,34 +318,3 @@ async def _attach_interface(ctx: Context, plan: Plan, instance: str, interface: 
     await tagging.create(ctx, INTERFACE, [interface], plan.tags["network-interface"])
     if plan.public:
         await interfaces.lend_public_address(ctx, interface, ctx.cloud.public_range)
-
-
-async def _create_volumes(ctx: Context, plan: Plan, instance: str) -> None:
-    ids = []
-    for volume in plan.volumes:
-        ids.append(resource_id("vol"))
-        await ctx.db.execute(
-            _CREATE_VOLUME,
-            ids[-1],
-            ctx.account_id,
-            ctx.region,
-            plan.subnet["zone"],
-            volume.size_gib,
-            volume.type,
-            volume.iops,
-            volume.throughput,
-            plan.image["snapshot_id"] if volume.root else "",
-            volume.encrypted,
-            volume.root,
-            instance,
-            volume.device,
-            volume.delete_on_termination,
-        )
-    await tagging.create(ctx, VOLUME, ids, plan.tags["volume"])
-
-
-_CREATE_VOLUME = """
-INSERT INTO ec2_volumes (id, account_id, region, zone, size_gib, type, iops, throughput, snapshot_id, encrypted, root,
-    instance_id, device, attached_at, delete_on_termination)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now(), $14)
-"""
