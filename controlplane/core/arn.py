@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PARTITION = "aws"
+_BUCKETS = f"arn:{PARTITION}:s3:::"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +33,19 @@ class Arn:
 def arn(service: str, region: str, account: str, resource: str) -> str:
     """Join the parts of an ARN in this cloud's partition."""
     return f"arn:{PARTITION}:{service}:{region}:{account}:{resource}"
+
+
+def bucket_of(text: str) -> str:
+    """The bucket's name in `arn:aws:s3:::name`. Raises ValueError."""
+    name = text.removeprefix(_BUCKETS)
+    if name == text or not name or "/" in name:
+        raise ValueError(f"not a bucket's ARN: {text[:200]!r}")
+    return name
+
+
+def object_of(text: str) -> tuple[str, str]:
+    """Bucket and key in `arn:aws:s3:::name/key`. Raises ValueError."""
+    bucket, _, key = text.partition("/")
+    if not key:
+        raise ValueError(f"not an object's ARN: {text[:200]!r}")
+    return bucket_of(bucket), key

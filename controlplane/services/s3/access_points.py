@@ -34,6 +34,14 @@ class AccessPointAlreadyOwnedByYou(S3Error):
     text = "Your previous request to create the named accesspoint succeeded and you already own it."
 
 
+class TooManyAccessPoints(S3Error):
+    code, text = "TooManyAccessPoints", "You have attempted to create more access points than allowed"
+
+    @classmethod
+    def beyond(cls, limit: int) -> TooManyAccessPoints:
+        return cls()
+
+
 class BucketHasAccessPointsAttached(S3Error):
     code, status = "BucketHasAccessPointsAttached", 409
     text = "The bucket you are trying to delete has access points attached. Delete your access points and try again."

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from controlplane.core.arn import Arn
+from controlplane.core.arn import Arn, bucket_of
 from controlplane.core.context import Context
+from controlplane.core.portable import portable
 from controlplane.services.s3 import buckets, events
 from controlplane.services.s3.buckets import Bucket
 from controlplane.services.s3.errors import InvalidArgument, InvalidRequest, MalformedXML, NoSuchBucket, S3Error
@@ -17,7 +18,6 @@ from controlplane.services.s3.writing import STORAGE_CLASSES
 
 _MOST_RULES = 1000
 LEAST_SIZES = ("all_storage_classes_128K", "varies_by_storage_class")
-_TIME = "$time"
 _FIRST_REGION = "us-east-1"
 _PERMISSIONS = frozenset({"FULL_CONTROL", "READ", "WRITE", "READ_ACP", "WRITE_ACP"})
 """The guide allows the first three in a log's grants; AWS takes those of all lists."""
@@ -32,28 +32,6 @@ class InvalidTargetBucketForLogging(S3Error):
 class InvalidS3DestinationBucket(S3Error):
     code = "InvalidS3DestinationBucket"
     text = "Invalid bucket ARN."
-
-
-def portable(document: Any) -> Any:
-    """A document as JSON can hold it."""
-    if isinstance(document, datetime):
-        return {_TIME: document.astimezone(UTC).isoformat()}
-    if isinstance(document, Mapping):
-        return {name: portable(value) for name, value in document.items()}
-    if isinstance(document, list):
-        return [portable(item) for item in document]
-    return document
-
-
-def native(document: Any) -> Any:
-    """The document again."""
-    if isinstance(document, Mapping):
-        if _TIME in document:
-            return datetime.fromisoformat(document[_TIME])
-        return {name: native(value) for name, value in document.items()}
-    if isinstance(document, list):
-        return [native(item) for item in document]
-    return document
 
 
 def one_of(value: str | None, *allowed: str) -> str:
@@ -206,7 +184,10 @@ async def replication(ctx: Context, bucket: Bucket, given: Mapping[str, Any]) ->
     for rule in rules:
         if rule.get("Status") not in ("Enabled", "Disabled") or not (rule.get("Destination") or {}).get("Bucket"):
             raise MalformedXML
-        target = await buckets.find(ctx, rule["Destination"]["Bucket"].rpartition(":::")[2])
+        try:
+            target = await buckets.find(ctx, bucket_of(rule["Destination"]["Bucket"]))
+        except ValueError as error:
+            raise MalformedXML from error
         if target is None or target.versioning != "Enabled":
             raise InvalidRequest("Destination bucket must have versioning enabled.")
         if target.id == bucket.id:
@@ -314,10 +295,12 @@ async def inventory(ctx: Context, document: Mapping[str, Any]) -> None:
         raise MalformedXML
     if (document.get("Schedule") or {}).get("Frequency") not in ("Daily", "Weekly"):
         raise MalformedXML
-    if not str(target["Bucket"]).startswith("arn:aws:s3:::"):
-        raise InvalidS3DestinationBucket
-    if await buckets.find(ctx, target["Bucket"].rpartition(":::")[2]) is None:
-        raise NoSuchBucket(BucketName=target["Bucket"].rpartition(":::")[2])
+    try:
+        name = bucket_of(target["Bucket"])
+    except ValueError as error:
+        raise InvalidS3DestinationBucket from error
+    if await buckets.find(ctx, name) is None:
+        raise NoSuchBucket(BucketName=name)
 
 
 def tiering(document: Mapping[str, Any]) -> None:

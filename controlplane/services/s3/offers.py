@@ -17,7 +17,7 @@ from controlplane.access import named_principals
 from controlplane.core.context import Context
 from controlplane.core.offer import offer
 from controlplane.services.s3 import access_points, buckets, publicity
-from controlplane.services.s3.access_points import AccessPointAlreadyOwnedByYou, NoSuchAccessPoint
+from controlplane.services.s3.access_points import AccessPointAlreadyOwnedByYou, NoSuchAccessPoint, TooManyAccessPoints
 from controlplane.services.s3.errors import AccessDenied, InvalidRequest, NoSuchBucket
 from controlplane.services.s3.operations.policies import BLOCKS, checked
 from controlplane.services.s3.queries import access_points as point_queries
@@ -25,6 +25,7 @@ from controlplane.services.s3.queries import buckets as queries
 
 _ALIAS_LETTERS = string.ascii_lowercase + string.digits
 _OF_NAME, _RANDOM = 20, 34
+QUOTA = "s3/L-FAABEEBA"
 
 
 @offer("AccountBlock")
@@ -45,7 +46,7 @@ async def put_account_block(ctx: Context, request: Mapping[str, Any]) -> None:
 async def create_access_point(ctx: Context, request: Mapping[str, Any]) -> dict[str, Any]:
     """Make `Name` for `Bucket` of `Owner`, with `Block` and perhaps `Vpc`; blocked is what is not let in expressly.
 
-    Raises NoSuchBucket, AccessDenied, InvalidRequest, AccessPointAlreadyOwnedByYou.
+    Raises NoSuchBucket, AccessDenied, InvalidRequest, TooManyAccessPoints, AccessPointAlreadyOwnedByYou.
     """
     name = request["Name"]
     bucket = await buckets.find(ctx, request["Bucket"])
@@ -55,6 +56,8 @@ async def create_access_point(ctx: Context, request: Mapping[str, Any]) -> dict[
         raise AccessDenied
     if bucket.region != ctx.region:
         raise InvalidRequest("The access point and its bucket must be in the same Region.")
+    count = partial(point_queries.count, ctx.db, ctx.account_id, ctx.region)
+    await ctx.within_quota(QUOTA, count, TooManyAccessPoints.beyond)
     host_name = access_points.host_name(ctx.account_id, name)
     await point_queries.lock(ctx.db, host_name)
     if await queries.owner(ctx.db, host_name) is not None:

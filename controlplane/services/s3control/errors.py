@@ -31,3 +31,7 @@ class JobStatusException(AwsError):
 
 class NotFoundException(AwsError):
     code, status = "NotFoundException", 404
+
+
+class TooManyRequestsException(AwsError):
+    code = "TooManyRequestsException"

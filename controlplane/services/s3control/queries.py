@@ -11,6 +11,9 @@ _INSERT = """
 INSERT INTO s3control_jobs (id, account_id, region, status, priority, description, role_arn, confirmation, operation,
   manifest, report, tags) VALUES ($1, $2, $3, 'New', $4, $5, $6, $7, $8, $9, $10, $11)
 """
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('s3control jobs ' || $1 || ' ' || $2, 0))"
+_OPEN = "SELECT count(*) FROM s3control_jobs WHERE account_id = $1 AND region = $2 AND ended_at IS NULL"
+_DROP_OLD = "DELETE FROM s3control_jobs WHERE ended_at < now() - interval '90 days'"
 _JOB = "SELECT * FROM s3control_jobs WHERE id = $1"
 _OWN = "SELECT * FROM s3control_jobs WHERE id = $1 AND account_id = $2 AND region = $3"
 _LIST = """
@@ -38,6 +41,17 @@ _FORGET = "DELETE FROM s3control_results WHERE job_id = $1"
 async def insert(db: Unit, *columns: Any) -> None:
     """A new job, of its columns in order."""
     await db.execute(_INSERT, *columns)
+
+
+async def open_jobs(db: Unit, account_id: str, region: str) -> int:
+    """How many jobs of an account have not ended. From here to the commit nobody else counts them."""
+    await db.execute(_LOCK, account_id, region)
+    return int(await db.fetchval(_OPEN, account_id, region))
+
+
+async def drop_old(db: Unit) -> None:
+    """Forget the jobs that ended long ago."""
+    await db.execute(_DROP_OLD)
 
 
 async def job(db: Unit, id: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from controlplane.access.assuming import assume
 from controlplane.core.context import Context, Unit
 from controlplane.core.errors import AwsError
+from controlplane.core.portable import native
 from controlplane.services.s3control import queries
 from controlplane.services.s3control.batch import ENDED, JOB, SERVICE, manifests, reports, tasks
 from controlplane.services.s3control.batch.manifests import BadManifest
@@ -68,7 +69,7 @@ async def _acting(run: Run, db: Unit, row: Any) -> Context:
 
 async def _work(run: Run, row: Any, ctx: Context, objects: list[dict[str, str]], total: int) -> Outcome:
     """Try some of the tasks that are left, in one session of the role."""
-    failed, operation = row["failed"], tasks.restored(row["operation"])
+    failed, operation = row["failed"], native(row["operation"])
     for number, named in enumerate(objects, row["done"]):
         went_well = await _try(run, row, ctx, tasks.request_for(operation, named), number, named)
         if went_well is None:
@@ -110,3 +111,11 @@ async def _end(run: Run, row: Any, status: str) -> Outcome:
         await queries.forget_results(db, row["id"])
         await queries.move(db, row["id"], row["status"], status)
     return GONE
+
+
+@reconciler("s3control.old-jobs", every=3600.0, standing=True)
+async def forget_old_jobs(run: Run, key: str) -> Outcome:
+    """Jobs are told of for 90 days after their end."""
+    async with run.step() as db:
+        await queries.drop_old(db)
+    return None

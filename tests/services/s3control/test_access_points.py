@@ -193,3 +193,13 @@ def test_a_public_policy_of_one_statement_lets_strangers_in_only_where_it_may(ac
     public = json.dumps({"Version": "2012-10-17", "Statement": one})
     point.control.put_access_point_policy(**point.named, Policy=public)
     assert code_of(cloud.new_account().client("s3").get_object, Bucket=point.alias, Key="k") == "AccessDenied"
+
+
+def test_an_account_has_so_many_access_points(point: Point, cloud: Cloud) -> None:
+    cloud.grant(point.account, "s3/L-FAABEEBA", 2)
+    make: Any = point.control.create_access_point
+    given = {"AccountId": point.account.id, "Bucket": point.bucket}
+    make(**given, Name="second")
+    assert code_of(make, **given, Name="third") == "TooManyAccessPoints"
+    point.control.delete_access_point(AccountId=point.account.id, Name="second")
+    make(**given, Name="third")

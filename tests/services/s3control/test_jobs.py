@@ -7,6 +7,7 @@ import io
 import json
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -176,3 +177,21 @@ def test_names_that_callers_choose_are_no_times(jobs: Jobs) -> None:
         assert (told["Status"], told["FailureReasons"][0]["FailureCode"]) == ("Failed", "InvalidManifest")
     granting = {"AccessControlGrants": [{"Grantee": {"TypeIdentifier": "id", "Identifier": "x"}, "Permission": "READ"}]}
     assert code_of(jobs.create, operation={"S3PutObjectCopy": granting}) == "NotImplemented"
+
+
+def test_times_and_targets_of_copies(jobs: Jobs) -> None:
+    until = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+    changed = datetime(2020, 1, 1, tzinfo=UTC)
+    metadata = {"UserMetadata": {"$time": "2020-01-01T00:00:00+00:00", "$$time": "x"}, "HttpExpiresDate": until}
+    copy = {
+        "TargetResource": f"arn:aws:s3:::{jobs.bucket}", "TargetKeyPrefix": "copies",
+        "ModifiedSinceConstraint": changed, "NewObjectMetadata": metadata,
+    }  # fmt: skip
+    told = jobs.job(jobs.create({"S3PutObjectCopy": copy}))
+    assert (told["Status"], told["ProgressSummary"]["NumberOfTasksSucceeded"]) == ("Complete", 3)
+    assert told["Operation"]["S3PutObjectCopy"]["NewObjectMetadata"]["HttpExpiresDate"] == until
+    assert told["Operation"]["S3PutObjectCopy"]["NewObjectMetadata"]["UserMetadata"] == metadata["UserMetadata"]
+    kept = jobs.s3.head_object(Bucket=jobs.bucket, Key="copies/a")["Metadata"]
+    assert kept == metadata["UserMetadata"]
+    elsewhere = {**copy, "TargetResource": "arn:aws:s3:us-east-1:123456789012:accesspoint/x"}
+    assert code_of(jobs.create, operation={"S3PutObjectCopy": elsewhere}) == "BadRequestException"

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import orjson
 
 from controlplane.core import storage_clock as clock
+from controlplane.core.arn import bucket_of
 from controlplane.core.context import Context, Unit
 from controlplane.core.errors import AwsError
 from controlplane.services.s3 import buckets, events, listing, objects, versions
@@ -153,7 +154,7 @@ class _Inventory:
         await self._put(f"{folder}/manifest.checksum", digest.encode())
 
     async def _put(self, key: str, body: bytes) -> None:
-        request = {"Bucket": self._target["Bucket"].rpartition(":::")[2], "Key": key, "Body": body}
+        request = {"Bucket": bucket_of(self._target["Bucket"]), "Key": key, "Body": body}
         if self._target.get("AccountId"):
             request["ExpectedBucketOwner"] = self._target["AccountId"]
         async with self._run.step() as db:

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from controlplane.core import storage_clock as clock
 from controlplane.core.context import Context
+from controlplane.core.portable import native
 from controlplane.services.s3 import objects
 from controlplane.services.s3.buckets import Bucket
-from controlplane.services.s3.configurations import native
 
 LIFECYCLE = "s3.lifecycle"
 """The reconciler that carries them out, by the bucket's id."""

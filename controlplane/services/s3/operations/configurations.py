@@ -6,6 +6,7 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
+from controlplane.core.portable import native, portable
 from controlplane.services.s3 import configurations as check
 from controlplane.services.s3.buckets import Bucket, on_bucket, on_bucket_for, the_bucket
 from controlplane.services.s3.errors import InvalidRequest, S3Error
@@ -52,7 +53,7 @@ async def put_bucket_lifecycle_configuration(ctx: Context, request: Request) -> 
     size = request.get("TransitionDefaultMinimumObjectSize") or check.LEAST_SIZES[0]
     if size not in check.LEAST_SIZES:
         raise InvalidRequest(f"Invalid TransitionDefaultMinimumObjectSize found: {size[:100]}")
-    await _keep(ctx, "lifecycle", {"Rules": check.portable(rules), "TransitionDefaultMinimumObjectSize": size})
+    await _keep(ctx, "lifecycle", {"Rules": portable(rules), "TransitionDefaultMinimumObjectSize": size})
     await ctx.wake(LIFECYCLE, str(the_bucket(ctx).id))
     return {"TransitionDefaultMinimumObjectSize": size}
 
@@ -61,7 +62,7 @@ async def put_bucket_lifecycle_configuration(ctx: Context, request: Request) -> 
 async def get_bucket_lifecycle_configuration(ctx: Context, request: Request) -> dict[str, Any]:
     """The rules by which objects move and expire. Raises NoSuchLifecycleConfiguration."""
     held = _held(the_bucket(ctx), "lifecycle", NoSuchLifecycleConfiguration)
-    return {**held, "Rules": check.native(held["Rules"])}
+    return {**held, "Rules": native(held["Rules"])}
 
 
 @operation("DeleteBucketLifecycle", on=on_bucket_for(_LIFECYCLE_PUT), action=_LIFECYCLE_PUT)

@@ -8,6 +8,7 @@ from typing import Any
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
 from controlplane.core.paging import decode_token, encode_token
+from controlplane.core.portable import native, portable
 from controlplane.services.s3 import configurations as check
 from controlplane.services.s3.buckets import Bucket, on_bucket_for, the_bucket
 from controlplane.services.s3.errors import InvalidArgument, MalformedXML, S3Error
@@ -49,7 +50,7 @@ async def _put(ctx: Context, kind: str, id: str, document: Mapping[str, Any]) ->
     held = _all(bucket, kind)
     if id not in held and len(held) >= _MOST:
         raise TooManyConfigurations
-    await queries.put_setting(ctx.db, bucket.id, kind, {**held, id: check.portable(document)})
+    await queries.put_setting(ctx.db, bucket.id, kind, {**held, id: portable(document)})
     if kind != "metrics":
         ctx.answer_status = 204
 
@@ -58,7 +59,7 @@ def _get(ctx: Context, kind: str, id: str) -> Any:
     found = _all(the_bucket(ctx), kind).get(id)
     if found is None:
         raise NoSuchConfiguration
-    return check.native(found)
+    return native(found)
 
 
 async def _delete(ctx: Context, kind: str, id: str) -> None:
@@ -83,7 +84,7 @@ def _list(ctx: Context, kind: str, request: Mapping[str, Any], member: str) -> d
     behind = [(name, item) for name, item in held if name > after]
     answer: dict[str, Any] = {"IsTruncated": len(behind) > _PAGE}
     if behind:
-        answer[member] = [check.native(item) for _, item in behind[:_PAGE]]
+        answer[member] = [native(item) for _, item in behind[:_PAGE]]
     if len(behind) > _PAGE:
         answer["NextContinuationToken"] = encode_token(behind[_PAGE - 1][0])
     return {**answer, "ContinuationToken": token} if token else answer

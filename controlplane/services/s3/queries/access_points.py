@@ -17,6 +17,7 @@ _LIST = """
 SELECT * FROM s3_access_points WHERE account_id = $1 AND region = $2 AND ($3::text IS NULL OR bucket = $3)
 AND name COLLATE "C" > $4 ORDER BY name COLLATE "C" LIMIT $5
 """
+_COUNT = "SELECT count(*) FROM s3_access_points WHERE account_id = $1 AND region = $2"
 _DELETE = "DELETE FROM s3_access_points WHERE account_id = $1 AND region = $2 AND name = $3 RETURNING true"
 _POLICY = """
 UPDATE s3_access_points SET policy = $4, policy_text = $5 WHERE account_id = $1 AND region = $2 AND name = $3
@@ -46,6 +47,11 @@ async def point(db: Unit, account_id: str, region: str, name: str) -> Any:
 async def insert(db: Unit, *columns: Any) -> bool:
     """Make one, of its columns in order. False when the name is taken."""
     return await db.fetchval(_INSERT, *columns) is not None
+
+
+async def count(db: Unit, account_id: str, region: str) -> int:
+    """How many an account has in a region."""
+    return int(await db.fetchval(_COUNT, account_id, region))
 
 
 async def page(db: Unit, account_id: str, region: str, bucket: str | None, after: str, size: int) -> list[Any]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from controlplane.access.assuming import assume
+from controlplane.core.arn import bucket_of
 from controlplane.core.context import Context, Unit
 from controlplane.core.errors import AwsError, EngineMissing
 from controlplane.services.s3 import buckets, encryption, events, objects, reading, storing, versions, writing
@@ -74,7 +75,7 @@ async def _copy(run: Run, db: Unit, bucket: Bucket, row: Any, wanted: Any) -> No
     rule = wanted["rule"]
     ctx = await assume(_acting(run, db, bucket), wanted["role"], _SESSION)
     ctx = replace(ctx, service="s3", model="s3", operation="ReplicateObject")
-    target = await buckets.find(ctx, rule["Destination"]["Bucket"].rpartition(":::")[2])
+    target = await buckets.find(ctx, bucket_of(rule["Destination"]["Bucket"]))
     if target is None or target.versioning != storing.ENABLED or target.id == bucket.id:
         raise InvalidRequest("Destination bucket must exist and keep versions.")
     key = row["key"].decode()

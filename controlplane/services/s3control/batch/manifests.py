@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
 
+from controlplane.core.arn import object_of
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 
@@ -25,18 +26,10 @@ class BadManifest(Exception):
         self.code = code
 
 
-def place_of(arn: str) -> tuple[str, str]:
-    """Bucket and key of an object's ARN. Raises ValueError."""
-    bucket, slash, key = arn.removeprefix("arn:aws:s3:::").partition("/")
-    if not arn.startswith("arn:aws:s3:::") or not bucket or not slash or not key:
-        raise ValueError(arn)
-    return bucket, key
-
-
 async def read(ctx: Context, manifest: dict[str, Any], first: int, size: int) -> tuple[int, list[dict[str, str]]]:
     """How many objects a manifest names, and some of them. Raises BadManifest."""
     location = manifest["Location"]
-    bucket, key = place_of(location["ObjectArn"])
+    bucket, key = object_of(location["ObjectArn"])
     request = {"Bucket": bucket, "Key": key, "IfMatch": location["ETag"]}
     if version := location.get("ObjectVersionId"):
         request["VersionId"] = version

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import orjson
 
+from controlplane.core.arn import bucket_of
 from controlplane.core.context import Context
 
 FORMAT = "Report_CSV_20180820"
@@ -27,7 +28,7 @@ def line(named: dict[str, str], status: str, code: str, http: int, text: str) ->
 async def write(ctx: Context, row: Any, lines: Sequence[Sequence[str]]) -> None:
     """Put a job's report where it is wanted. Raises AwsError."""
     report = row["report"]
-    bucket = report["Bucket"].rpartition(":::")[2]
+    bucket = bucket_of(report["Bucket"])
     folder = "/".join(filter(None, ((report.get("Prefix") or "").strip("/"), f"job-{row['id']}")))
     files = []
     for status in ("succeeded", "failed"):

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from controlplane.core.arn import bucket_of
+
 Request = tuple[str, dict[str, Any]]
-_TIMES = frozenset(
-    {
-        "HttpExpiresDate", "ModifiedSinceConstraint", "ObjectLockRetainUntilDate", "RetainUntilDate",
-        "UnModifiedSinceConstraint",
-    }
-)  # fmt: skip
 _COPIED = {
     "CannedAccessControlList": "ACL",
     "MetadataDirective": "MetadataDirective",
@@ -33,17 +28,10 @@ IGNORED = frozenset({"AccessControlGrants", "AnnotationDirective", "ObjectLockEv
 _HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType")
 
 
-def restored(document: Any) -> Any:
-    """Parameters as a request had them: JSON keeps times as text."""
-    if isinstance(document, Mapping):
-        return {name: _restored(name, value) for name, value in document.items()}
-    return [restored(item) for item in document] if isinstance(document, list) else document
-
-
-def _restored(name: str, value: Any) -> Any:
-    if name == "UserMetadata":  # its names are the caller's
-        return value
-    return datetime.fromisoformat(value) if name in _TIMES and isinstance(value, str) else restored(value)
+def check(kind: str, parameters: Mapping[str, Any]) -> None:
+    """Raises ValueError for parameters that no task could be done with."""
+    if kind == "S3PutObjectCopy" and (target := parameters.get("TargetResource")):
+        bucket_of(target)
 
 
 def request_for(operation: Mapping[str, Any], named: Mapping[str, str]) -> Request:
@@ -106,7 +94,8 @@ def _copy(parameters: Mapping[str, Any], named: dict[str, Any]) -> Request:
     if named.get("VersionId"):
         source += f"?versionId={quote(named['VersionId'])}"
     prefix = parameters.get("TargetKeyPrefix")
-    bucket = str(parameters.get("TargetResource") or "").rpartition(":::")[2] or named["Bucket"]
+    target = parameters.get("TargetResource")
+    bucket = bucket_of(target) if target else named["Bucket"]
     request = {"Bucket": bucket, "Key": f"{prefix}/{named['Key']}" if prefix else named["Key"], "CopySource": source}
     request |= {_COPIED[name]: value for name, value in parameters.items() if name in _COPIED and value is not None}
     if metadata := parameters.get("NewObjectMetadata"):

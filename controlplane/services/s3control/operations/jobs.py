@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from controlplane.core.arn import bucket_of, object_of
 from controlplane.core.context import Context
 from controlplane.core.errors import NotImplementedByCelaje
 from controlplane.core.operation import ANY, Request, operation
 from controlplane.core.paging import decode_token, encode_token
+from controlplane.core.portable import native, portable
 from controlplane.services.s3control import queries
 from controlplane.services.s3control.accounts import check_account
 from controlplane.services.s3control.batch import ENDED, JOB, SERVICE, manifests, reports, tasks
@@ -19,10 +21,12 @@ from controlplane.services.s3control.errors import (
     InvalidRequest,
     JobStatusException,
     NotFoundException,
+    TooManyRequestsException,
 )
 
 _PAGE = 1000
 _MOST_TAGS = 50
+_MOST_OPEN = 1000
 
 
 def _on_job(ctx: Context, request: Mapping[str, Any]) -> str:
@@ -31,7 +35,7 @@ def _on_job(ctx: Context, request: Mapping[str, Any]) -> str:
 
 @operation("CreateJob", on=ANY)
 async def create_job(ctx: Context, request: Request) -> dict[str, Any]:
-    """Have an operation done on all objects of a manifest. Raises BadRequestException."""
+    """Have an operation done on all objects of a manifest. Raises BadRequestException, TooManyRequestsException."""
     check_account(ctx, request)
     wanted = {name: value for name, value in request["Operation"].items() if value is not None}
     if len(wanted) != 1:
@@ -43,14 +47,20 @@ async def create_job(ctx: Context, request: Request) -> dict[str, Any]:
         raise NotImplementedByCelaje(f"Batch jobs with {', '.join(sorted(unknown))} are not implemented by this cloud.")
     if request.get("ManifestGenerator") is not None:
         raise NotImplementedByCelaje("Manifests that are generated are not implemented by this cloud.")
+    try:
+        tasks.check(kind, wanted[kind])
+    except ValueError as error:
+        raise BadRequestException("The TargetResource of the copies is not the ARN of a bucket.") from error
     manifest = _manifest(request.get("Manifest"))
     report = _report(request["Report"])
     tags = _tags(request.get("Tags"))
     await ctx.pass_role(request["RoleArn"], SERVICE)
+    if await queries.open_jobs(ctx.db, ctx.account_id, ctx.region) >= _MOST_OPEN:
+        raise TooManyRequestsException(f"An account can have at most {_MOST_OPEN} jobs that have not ended.")
     id = str(uuid.uuid4())
     await queries.insert(
         ctx.db, id, ctx.account_id, ctx.region, request["Priority"], request.get("Description"), request["RoleArn"],
-        request.get("ConfirmationRequired") is not False, wanted, manifest, report, tags,
+        request.get("ConfirmationRequired") is not False, portable(wanted), manifest, report, tags,
     )  # fmt: skip
     await ctx.wake(JOB, id)
     return {"JobId": id}
@@ -66,16 +76,20 @@ def _manifest(given: Mapping[str, Any] | None) -> dict[str, Any]:
     if not {"Bucket", "Key"} <= set(fields) or len(set(fields)) != len(fields):
         raise BadRequestException("Fields of the manifest must name Bucket and Key, each once.")
     try:
-        manifests.place_of(given["Location"]["ObjectArn"])
+        object_of(given["Location"]["ObjectArn"])
     except ValueError as error:
         raise BadRequestException("The ObjectArn of the manifest is not valid.") from error
     return dict(given)
 
 
 def _report(given: Mapping[str, Any]) -> dict[str, Any]:
-    if given["Enabled"] and not str(given.get("Bucket") or "").startswith("arn:aws:s3:::"):
-        raise BadRequestException("Request must contain the ARN of the report's bucket.")
-    if given["Enabled"] and given.get("Format") != reports.FORMAT:
+    if not given["Enabled"]:
+        return dict(given)
+    try:
+        bucket_of(given.get("Bucket") or "")
+    except ValueError as error:
+        raise BadRequestException("Request must contain the ARN of the report's bucket.") from error
+    if given.get("Format") != reports.FORMAT:
         raise BadRequestException("Request must contain the report's format.")
     return dict(given)
 
@@ -124,7 +138,7 @@ async def describe_job(ctx: Context, request: Request) -> dict[str, Any]:
         "JobArn": _on_job(ctx, request),
         "ConfirmationRequired": row["confirmation"],
         "Manifest": row["manifest"],
-        "Operation": tasks.restored(row["operation"]),
+        "Operation": native(row["operation"]),
         "Report": row["report"],
         "RoleArn": row["role_arn"],
     }
