@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from controlplane.access import keys, sessions, sigv2, sigv4, x509_signatures
 from controlplane.access.dialects import Dialect, Refusal, compared, dialect_of, refusal
@@ -243,7 +243,7 @@ class Authenticator:
         if payload in _SIGNED_STREAMS:
             request.chunk_verifier = sigv4.ChunkSignatures(key, signature)
         elif request.stream is not None and _SHA256.fullmatch(payload):
-            request.stream = _hashed(request.stream, payload, dialect)
+            request.stream = _Hashed(request.stream, payload, dialect)
 
 
 def _version_2(request: HttpRequest, dialect: Dialect) -> sigv2.Signature | None:
@@ -286,14 +286,27 @@ def _payload_hash(request: HttpRequest, signature: Signature, dialect: Dialect) 
     return computed
 
 
-async def _hashed(stream: AsyncIterator[bytes], expected: str, dialect: Dialect) -> AsyncIterator[bytes]:
+class _Hashed:
     """A streamed body whose hash is checked at its end; nothing of it may be kept when this raises."""
-    digest = hashlib.sha256()
-    async for chunk in stream:
-        digest.update(chunk)
-        yield chunk
-    if not hmac.compare_digest(digest.hexdigest(), expected):
-        raise refusal(dialect, Refusal.PAYLOAD_MISMATCH)
+
+    def __init__(self, stream: AsyncIterator[bytes], expected: str, dialect: Dialect) -> None:
+        self._stream = stream
+        self._expected = expected
+        self._dialect = dialect
+        self._digest = hashlib.sha256()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await anext(self._stream)
+        except StopAsyncIteration:
+            if not hmac.compare_digest(self._digest.hexdigest(), self._expected):
+                raise refusal(self._dialect, Refusal.PAYLOAD_MISMATCH) from None
+            raise
+        self._digest.update(chunk)
+        return chunk
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,6 @@ from controlplane.access.recorder import Recorder
 from controlplane.access.trail.recorder import Trail
 from controlplane.core.context import Cloud
 from controlplane.engines.blobs.both import BothBlobs
-from controlplane.engines.blobs.cluster import ClusterBlobs
 from controlplane.engines.blobs.files import FileBlobs
 from controlplane.engines.dns.powerdns import PowerDns
 from controlplane.engines.phones.http import HttpGateways
@@ -32,6 +31,8 @@ def blobs_of(settings: Settings) -> FileBlobs | BothBlobs:
     files = FileBlobs(settings.blobs, settings.tiers)
     if settings.blob_cluster is None:
         return files
+    from controlplane.engines.blobs.cluster import ClusterBlobs  # its client takes a tenth of a process's start
+
     cluster = ClusterBlobs(settings.blob_cluster, settings.cache / "blobs-aside")
     return BothBlobs(files, cluster, new_to_cluster=settings.new_blobs == "cluster")
 

@@ -18,6 +18,8 @@ def note_exchange(trail: Trail, exchange: Exchange) -> None:
     spec, entry, route, context = exchange.spec, exchange.entry, exchange.route, exchange.context
     if spec is None or entry is None or route is None or not exchange.principal.account_id:
         return
+    if not trail.wants(entry.model, spec.name, exchange.principal.account_id):  # objects are written and read most
+        return
     request = exchange.request
     fingerprint = None
     if len(request.body) <= _SMALL:

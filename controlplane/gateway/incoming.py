@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from controlplane.core.errors import AwsError, ServiceUnavailable
 from controlplane.core.http import HttpRequest
@@ -47,7 +47,8 @@ class ClientGone(Exception):
 
 
 class Incoming:
-    """Reads one body. `ended` tells that all of it has been read, so that the connection can serve a next request."""
+    """Reads one body: whole, or piece by piece as the iterator that it is (a generator would cost more to make than to
+    run). `ended` tells that all of it has been read, so that the connection can serve a next request."""
 
     __slots__ = ("_arrived", "_declared", "_receive", "ended")
     unfinished: ClassVar[int] = 0
@@ -95,8 +96,11 @@ class Incoming:
             Incoming.unfinished -= size
         return b"".join(parts)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body piece by piece. Raises RequestTimeout, ClientGone."""
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next piece of the body. Raises RequestTimeout, ClientGone."""
         while not self.ended:
             if self._arrived():
                 chunk = await self._next()
@@ -107,7 +111,8 @@ class Incoming:
                 except TimeoutError as error:
                     raise _timeout() from error
             if chunk:
-                yield chunk
+                return chunk
+        raise StopAsyncIteration
 
     async def drain(self) -> None:
         """Throw away what a client still sends after it was answered, within bounds: a connection that is closed on

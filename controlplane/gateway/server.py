@@ -99,7 +99,7 @@ class Gateway:
                     exchange.route = identify(request, self._index, self._endpoint_hosts)
                 operation = exchange.route.operation
                 if operation is not None and operation.streams_input:
-                    request.stream = incoming.chunks()
+                    request.stream = incoming
                 else:
                     request.body = await incoming.whole()
         except AwsError as error:

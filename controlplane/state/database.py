@@ -115,3 +115,7 @@ class Database:
         """One read outside any unit of work."""
         async with self.unit() as unit:
             return await unit.fetch(sql, *args)
+
+    async def alone(self, sql: str, *args: Any) -> list[Any]:
+        """One write outside any unit of work, committed by itself."""
+        return await UnitOfWork(self).alone(sql, *args)

@@ -123,11 +123,16 @@ class Trail:
         self._selected: dict[str, frozenset[str]] = {}
         self._task: asyncio.Task[None] | None = None
 
+    def wants(self, model: str, operation: str, account_id: str) -> bool:
+        """Whether calls of an operation are kept: those on data only where a trail of the account selects them."""
+        data_type = operations.known(model, operation).data_type
+        return not data_type or data_type in self._selected.get(account_id, ())
+
     def note(self, call: Call) -> None:
         """Keep a call that is over."""
-        known = operations.known(call.model, call.operation)
-        if known.data_type and known.data_type not in self._selected.get(call.account_id, ()):
+        if not self.wants(call.model, call.operation, call.account_id):
             return
+        known = operations.known(call.model, call.operation)
         if self._waiting >= READS_WAITING or self._bytes >= BYTES_WAITING:
             full = self._waiting >= 2 * READS_WAITING or self._bytes >= 2 * BYTES_WAITING
             if known.read_only or full:

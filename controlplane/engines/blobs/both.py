@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from controlplane.engines.blobs.cluster import MARK, ClusterBlobs
-from controlplane.engines.blobs.contract import Blobs, Reader, Writer
+from controlplane.engines.blobs.contract import MARK, Blobs, Reader, Writer
 from controlplane.engines.blobs.files import FileBlobs
+
+if TYPE_CHECKING:
+    from controlplane.engines.blobs.cluster import ClusterBlobs
 
 
 class BothBlobs:

@@ -22,9 +22,8 @@ from minio.commonconfig import ComposeSource, CopySource
 from minio.error import MinioException, S3Error
 
 from controlplane.core.errors import EngineMissing, EngineUnavailable
+from controlplane.engines.blobs.contract import MARK
 
-MARK = "s3+"
-"""How ids of blobs in a cluster begin."""
 _CHUNK = 1024 * 1024
 _PART = 16 * 1024 * 1024
 _ID = re.compile(r"s3\+(?:([A-Z_]{1,32}):)?([0-9a-f]{32})")

@@ -10,6 +10,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Protocol
 
+MARK = "s3+"
+"""How ids of blobs in a cluster begin."""
+
 
 class Writer(Protocol):
     """One blob in the making. `write` and `commit` block on the disk: call them in a thread."""

@@ -10,8 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from controlplane.core.errors import EngineMissing
-from controlplane.engines.blobs.cluster import MARK
-from controlplane.engines.blobs.contract import Blobs
+from controlplane.engines.blobs.contract import MARK, Blobs
 from controlplane.engines.blobs.holders import TABLES
 from controlplane.state.database import Database
 

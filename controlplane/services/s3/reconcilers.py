@@ -11,7 +11,7 @@ from typing import Any
 from controlplane.core import storage_clock as clock
 from controlplane.core.context import Unit
 from controlplane.core.errors import AwsError, EngineMissing
-from controlplane.engines.blobs.cluster import MARK
+from controlplane.engines.blobs.contract import MARK
 from controlplane.engines.blobs.holders import holds, known
 from controlplane.services.s3 import events
 from controlplane.services.s3.receiving import in_thread

@@ -109,8 +109,7 @@ class _Puts:
     async def _put(self, items: Sequence[Columns]) -> list[list[Any] | Exception]:
         """Of several puts of one key the last counts; those before it were overwritten at once."""
         last = {(item["bucket_id"], item["key"]): item for item in items}
-        async with self._database.unit() as db:
-            rows = await db.alone(_PUT, list(last.values()))
+        rows = await self._database.alone(_PUT, list(last.values()))
         replaced = {(row["bucket_id"], row["key"]): row for row in rows}
         outcomes: list[list[Any] | Exception] = []
         for item in items:

@@ -200,8 +200,7 @@ class Mailroom:
         return due - moment if due is not None else _NEVER
 
     async def _insert(self, messages: Sequence[Outgoing]) -> list[None]:
-        async with self._database.unit() as db:
-            await insert_all(db.alone, messages)
+        await insert_all(self._database.alone, messages)
         self.ring_all({message.queue_id for message in messages})
         return [None] * len(messages)
 
@@ -248,8 +247,7 @@ class Mailroom:
         return found
 
     async def _delete(self, named: Sequence[Named]) -> list[None]:
-        async with self._database.unit() as db:
-            await db.alone(_DELETE, [n.queue_id for n in named], [n.id for n in named])
+        await self._database.alone(_DELETE, [n.queue_id for n in named], [n.id for n in named])
         return [None] * len(named)
 
 
