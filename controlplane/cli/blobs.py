@@ -11,7 +11,6 @@ from controlplane.cli.application import Failure, Home, application, errors, loa
 from controlplane.core.errors import EngineError
 from controlplane.engines.blobs.both import BothBlobs
 from controlplane.engines.blobs.migrating import migrate as move
-from controlplane.gateway.assembly import blobs_of
 from controlplane.settings import Settings
 from controlplane.state.database import Database
 from controlplane.supervise import ground
@@ -27,6 +26,8 @@ def migrate(
     home: Home = None,
 ) -> None:
     """Move all blobs. Those at the old place are deleted as orphans, a day later at the latest."""
+    from controlplane.gateway.assembly import blobs_of  # here, because it loads the whole control plane
+
     settings = load_settings(home=home)
     if target not in ("files", "cluster"):
         raise Failure("blobs move to `files` or to `cluster`.")

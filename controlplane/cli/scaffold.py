@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from botocore.session import get_session
 
 from controlplane.cli.application import Failure, application, output
 
@@ -72,6 +71,8 @@ def new_service(
     """Scaffold a service: its folder, its README and its first test. No existing file is touched."""
     if not name.isidentifier() or keyword.iskeyword(name) or name != name.lower():
         raise Failure(f"{name!r} cannot be a folder's name: lower case letters, digits and underscores only.")
+    from botocore.session import get_session  # here, because it takes longer to load than most commands to run
+
     model = model or name
     known = get_session().get_available_services()
     if model not in known:

@@ -9,9 +9,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
-import botocore.session
 import typer
-from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -69,11 +67,13 @@ def first_machine(settings: Settings) -> str:
     return f"ssh -i {key} ec2-user@{address}"
 
 
-def _client(settings: Settings) -> BaseClient:
+def _client(settings: Settings) -> Any:
     keys = in_database(settings, lambda db, sealer: accounts.credentials(db, sealer, FIRST_ACCOUNT))
     if keys is None:
         raise Failure(f"there is no account {FIRST_ACCOUNT!r} any more.")
-    return botocore.session.get_session().create_client(
+    from botocore.session import get_session  # here, because it takes longer to load than most commands to run
+
+    return get_session().create_client(
         "ec2",
         region_name=settings.region,
         endpoint_url=endpoint(settings),

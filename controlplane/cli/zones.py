@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import botocore.session
 import dns.exception
 import dns.name
 import dns.rdatatype
@@ -112,7 +111,9 @@ def _client(account: str, home: Any) -> Any:
     found = in_database(settings, lambda db, sealer: accounts.credentials(db, sealer, account))
     if found is None:
         raise Failure(f"no account {account!r}; `celaje account list` shows all.")
-    return botocore.session.get_session().create_client(
+    from botocore.session import get_session  # here, because it takes longer to load than most commands to run
+
+    return get_session().create_client(
         "route53",
         region_name=settings.region,
         endpoint_url=endpoint(settings),
