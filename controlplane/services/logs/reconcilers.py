@@ -28,6 +28,15 @@ SELECT count(*) FROM gone
 """
 
 
+# Each group's number is one step down the index. What a closed account's last requests wrote has no group any more.
+_ORPHANS = """
+WITH RECURSIVE held AS (
+  SELECT min(group_id) AS id FROM logs_batches
+  UNION ALL SELECT (SELECT min(group_id) FROM logs_batches WHERE group_id > held.id) FROM held WHERE id IS NOT NULL)
+SELECT id FROM held WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM logs_groups WHERE logs_groups.id = held.id)
+"""
+
+
 @reconciler("logs.remains")
 async def remains(run: Run, key: str) -> Outcome:
     """Delete the events of a deleted stream or group."""
@@ -45,10 +54,16 @@ async def _portion(run: Run, sql: str, *args: Any) -> bool:
 
 @reconciler("logs.retention", every=_EVERY_SECONDS, standing=True)
 async def expire(run: Run, key: str) -> Outcome:
-    """Delete batches whose last event is past its group's retention. Readers see such events no more anyway."""
+    """Delete batches whose last event is past its group's retention, which readers see no more anyway, and those whose
+    group is gone."""
     assert run.runtime is not None
     day, gone = run.runtime.cloud.storage_day, _PORTION
     while gone == _PORTION:
         async with run.step() as db:
             gone = await db.fetchval(_EXPIRE, now(), day * 1000, _PORTION)
+    async with run.step() as db:
+        orphans = [row["id"] for row in await db.fetch(_ORPHANS)]
+    for id in orphans:
+        while await _portion(run, _REMAINS.format(_COLUMNS["group"]), id):
+            pass
     return Again(clock.scaled(_EVERY_SECONDS, day).total_seconds() + 1)
