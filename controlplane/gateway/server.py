@@ -24,6 +24,7 @@ from controlplane.wire.errors import Unroutable
 from controlplane.wire.form import body_names_action
 from controlplane.wire.index import Index
 from controlplane.wire.route import identify
+from controlplane.wire.scope import host_facts
 
 access = logging.getLogger("celaje.access")
 _NO_CONTENT = 204
@@ -81,9 +82,12 @@ class Gateway:
                 _tell(exchange, response.status, size, time.perf_counter() - began)
 
     async def shows_site(self, scope: Scope) -> bool:
-        """Whether a request is for a page of a host that is not the cloud's own."""
+        """Whether a request is for a page of somebody's: the host is a website's, or not the cloud's own."""
+        request = _request(scope)
+        if host_facts(request.headers.get("host", ""), self._index, self._endpoint_hosts).website:
+            return True
         try:
-            return await self._sites.route(_request(scope)) is not None
+            return await self._sites.route(request) is not None
         except Unroutable:
             return True
 

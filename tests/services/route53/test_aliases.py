@@ -165,9 +165,11 @@ def test_no_bucket_takes_a_name_of_the_clouds(cloud: Cloud, account: Account) ->
 def test_a_website_has_nothing_of_the_cloud_and_the_cloud_nothing_of_a_website(cloud: Cloud, account: Account) -> None:
     name = f"{uuid.uuid4().hex[:8]}.example.com"
     website(cloud.new_account(), name)
-    host = {"Host": name}
-    console = httpx.get(f"{account.endpoint}/_celaje/console/", headers=host)
-    assert console.text == "a page", "scripts of the page's cannot look into a console beside it"
+    host, browser = {"Host": name}, {"Accept": "text/html"}
+    for site in (name, f"{name}.s3-website-us-east-1.localhost", f"{name}.s3-website.us-east-1.example.org"):
+        console = httpx.get(f"{account.endpoint}/_celaje/console/", headers={"Host": site})
+        assert console.text == "a page", "scripts of the page's cannot look into a console beside it"
+        assert httpx.get(f"{account.endpoint}/", headers={"Host": site, **browser}).text == name
     assert "Celaje" in httpx.get(f"{account.endpoint}/_celaje/console/").text
     signed = account.client("sts")
     signed.meta.events.register("before-sign.sts", lambda request, **_: request.headers.add_header("Host", name))
