@@ -48,7 +48,6 @@ class Application:
         self._stack = AsyncExitStack()
         self._gateway: Gateway | None = None
         self._own: OwnPaths | None = None
-        self._own_names: tuple[str, ...] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -56,9 +55,8 @@ class Application:
             return
         assert self._gateway is not None and self._own is not None
         own = scope["path"].startswith(own_paths.PREFIX)
-        at_the_door = not own and console.is_browser_at_the_door(scope, self._own_names)
-        # A page of somebody's host must not share it with the console, which a browser lets it look into.
-        if not (own or at_the_door) or await self._gateway.shows_site(scope):
+        at_the_door = not own and console.is_browser_at_the_door(scope)
+        if not (own or at_the_door) or await self._gateway.is_host_of_others(scope):
             await self._gateway(scope, receive, send)
         elif own:
             await self._own(scope, receive, send)
@@ -105,14 +103,13 @@ class Application:
         requests = RequestCounts(database)
         requests.start()
         self._stack.push_async_callback(requests.stop)
-        self._own_names = settings.own_names
         self._gateway = Gateway(
             pipeline,
             index,
             settings.own_names,
             meter=meter,
             requests=requests,
-            sites=Sites(database, assembly.engines["public_names"], index, settings.guarded_names),
+            sites=Sites(database, assembly.engines["public_names"], index, settings.guarded_names, settings.machine_names),
             access_log=settings.access_log,
         )
         BoundedConnection.relay_key = relay_key = RelayKeys(assembly.sealer)

@@ -283,9 +283,13 @@ class Settings(Folders):
     @property
     def guarded_names(self) -> tuple[str, ...]:
         """Names that lead to the cloud itself, also by those below them, whatever accounts call their buckets."""
-        machine = [name] if "." in (name := socket.gethostname().lower()) else []
-        names = (*self.own_names, "localhost", API_NAME, *machine, f"{self.host_name.lower()}.local", *_OF_AWS)
-        return tuple(dict.fromkeys(names))
+        return tuple(dict.fromkeys((*self.own_names, "localhost", API_NAME, *_OF_AWS)))
+
+    @property
+    def machine_names(self) -> tuple[str, ...]:
+        """Names of this machine, to which networks add domains of theirs."""
+        names = (socket.gethostname(), self.host_name)
+        return tuple(dict.fromkeys(name.lower().partition(".")[0] for name in names))
 
     @property
     def reached_at(self) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -46,9 +45,8 @@ def console_routes(region: str) -> APIRouter:
     return routes
 
 
-def is_browser_at_the_door(scope: Scope, own_names: Sequence[str] = ()) -> bool:
-    """Whether somebody typed the endpoint into a browser: a bare `GET /` for HTML, which no AWS client sends. A name
-    below one of the cloud's own is a bucket's."""
+def is_browser_at_the_door(scope: Scope) -> bool:
+    """Whether somebody typed a host into a browser: a bare `GET /` for HTML, which no AWS client sends."""
     if scope["method"] != "GET" or scope["path"] != "/" or scope["query_string"]:
         return False
     accept = b""
@@ -57,11 +55,4 @@ def is_browser_at_the_door(scope: Scope, own_names: Sequence[str] = ()) -> bool:
             return False
         if name == b"accept":
             accept = value
-        elif name == b"host" and _is_bucket(value, own_names):
-            return False
     return b"text/html" in accept
-
-
-def _is_bucket(host: bytes, own_names: Sequence[str]) -> bool:
-    name = host.decode("latin-1").rpartition(":")[0] or host.decode("latin-1")
-    return any(name.lower().endswith(f".{own}") for own in own_names)

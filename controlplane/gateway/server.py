@@ -13,6 +13,7 @@ from controlplane.core.context import Answered
 from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpRequest, HttpResponse
 from controlplane.core.ids import request_id as new_request_id
+from controlplane.gateway import origins
 from controlplane.gateway.exchange import Exchange
 from controlplane.gateway.incoming import ClientGone, Incoming, Receive
 from controlplane.gateway.meter import Meter
@@ -20,11 +21,9 @@ from controlplane.gateway.pipeline import Pipeline
 from controlplane.gateway.sites import Sites
 from controlplane.metering.requests import RequestCounts
 from controlplane.wire.encode import encode_error
-from controlplane.wire.errors import Unroutable
 from controlplane.wire.form import body_names_action
 from controlplane.wire.index import Index
 from controlplane.wire.route import identify
-from controlplane.wire.scope import host_facts
 
 access = logging.getLogger("celaje.access")
 _NO_CONTENT = 204
@@ -68,6 +67,10 @@ class Gateway:
             response = await self._answer(exchange, incoming)
         except ClientGone:
             return
+        if origins.needs_sandbox(exchange, response) and not origins.is_of_bucket(
+            request, self._index, self._endpoint_hosts
+        ):
+            response.headers["Content-Security-Policy"] = origins.SANDBOX
         seconds = time.perf_counter() - began
         self._meter.count(exchange, response.status, seconds)
         if self._access_log:
@@ -81,14 +84,14 @@ class Gateway:
             if exchange.context is not None and exchange.context.when_answered:
                 _tell(exchange, response.status, size, time.perf_counter() - began)
 
-    async def shows_site(self, scope: Scope) -> bool:
-        """Whether a request is for a page of somebody's: the host is a website's, or not the cloud's own."""
+    async def is_host_of_others(self, scope: Scope) -> bool:
+        """Whether the pages of a request's host are a bucket's: nothing of the cloud's own may be shown beside them."""
         request = _request(scope)
-        if host_facts(request.headers.get("host", ""), self._index, self._endpoint_hosts).website:
+        if origins.is_of_bucket(request, self._index, self._endpoint_hosts):
             return True
         try:
             return await self._sites.route(request) is not None
-        except Unroutable:
+        except AwsError:
             return True
 
     async def _answer(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:

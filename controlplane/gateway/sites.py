@@ -6,7 +6,6 @@ decided before anything is looked up, and never comes here.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 from controlplane.core.http import HttpRequest
@@ -17,30 +16,31 @@ from controlplane.wire.index import Index
 from controlplane.wire.route import Route, page_route
 from controlplane.wire.scope import foreign_host
 
-log = logging.getLogger("celaje.gateway")
-
 
 class Sites:
-    """Finds the site that a request is for. `own` are names that no site has, nor any name below them."""
+    """Finds the site that a request is for. No site has a name of `own` or one below them, nor one that begins with a
+    name of `machines`: whatever domain a network puts behind this machine's name leads to the cloud itself."""
 
-    def __init__(self, database: Database, names: PublicNames, index: Index, own: Sequence[str]) -> None:
+    def __init__(
+        self, database: Database, names: PublicNames, index: Index, own: Sequence[str], machines: Sequence[str]
+    ) -> None:
         self._database = database
         self._names = names
         self._index = index
         self._own = tuple(own)
+        self._machines = frozenset(machines)
 
     async def route(self, request: HttpRequest) -> Route | None:
-        """The route to the page of a site; None where the request is for no site, or nobody can tell now. Raises
-        Unroutable."""
+        """The route to the page of a site; None where the request is for no site. Raises Unroutable, and what tells that
+        nobody can say it now."""
         host = foreign_host(request, self._index, self._own)
-        if host is None:
+        if host is None or host.partition(".")[0] in self._machines:
             return None
         try:
             async with self._database.unit() as db:
                 found = await self._names.site(db, host)
-        except Exception as error:  # the way that all others go tells the caller, if it needs the database
-            log.warning("no site can be looked for: %s", translate(error).code)
-            return None
+        except Exception as error:  # the cloud's own pages are not shown where a bucket's may be
+            raise translate(error) from error
         if found is None:
             return None
         model, site = found

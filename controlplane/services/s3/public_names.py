@@ -47,7 +47,7 @@ ZONES = {
 }
 """The hosted zone of each region's website endpoint, as AWS documents them (S3 endpoints and quotas)."""
 # AWS has a hyphen in its older regions and a dot in all others; the gateway takes both everywhere.
-_ENDPOINT = re.compile(r"(?:.+\.)?s3-website[.-]([a-z0-9-]+)\.(.+)")
+_ENDPOINT = re.compile(r"s3-website[.-]([a-z0-9-]+)\.(.+)")
 _AWS = "amazonaws.com"
 _SITE = "SELECT region FROM s3_buckets WHERE name = $1 AND settings ? 'website'"
 

@@ -153,7 +153,7 @@ def test_the_addresses_are_those_that_somebody_else_can_reach() -> None:
 def test_no_bucket_takes_a_name_of_the_clouds(cloud: Cloud, account: Account) -> None:
     other = cloud.new_account()
     taken = [f"{uuid.uuid4().hex[:8]}.{below}" for below in ("localhost", "celaje.internal")]
-    taken.append(f"s3.{uuid.uuid4().hex[:8]}.example")
+    taken += [f"{first}.{uuid.uuid4().hex[:8]}.example" for first in ("s3", socket.gethostname().partition(".")[0])]
     for name in taken:
         website(other, name)
         answer = httpx.get(
@@ -182,6 +182,28 @@ def test_a_website_has_nothing_of_the_cloud_and_the_cloud_nothing_of_a_website(c
     assert httpx.get(f"{account.endpoint}/?Action=nothing", headers=host).text == name
     for method in ("PUT", "POST", "DELETE"):
         assert httpx.request(method, f"{account.endpoint}/index.html", headers=host).status_code >= 400
+
+
+def test_the_console_is_on_no_host_of_a_bucket(cloud: Cloud, account: Account) -> None:
+    name = uuid.uuid4().hex[:8]
+    website(cloud.new_account(), name)
+    for host in (f"{name}.localhost", f"{name}.s3-website-us-east-1.localhost", f"{name}.s3.example.com"):
+        page = httpx.get(f"{account.endpoint}/_celaje/console/index.html", headers={"Host": host})
+        assert page.text == "a page", host
+        assert "content-security-policy" not in page.headers, "such a page may do what it likes with its host"
+
+
+def test_a_page_under_the_clouds_own_name_is_as_one_of_another_host(account: Account) -> None:
+    name = uuid.uuid4().hex[:8]
+    s3 = website(account, name)
+    s3.put_object(Bucket=name, Key="odd", Body=b"<p>", ContentType="unknown/unknown")
+    s3.put_object(Bucket=name, Key="plain", Body=b"<p>", ContentType="text/plain")
+    link = s3.generate_presigned_url("get_object", Params={"Bucket": name, "Key": "index.html"})
+    for url in (f"{account.endpoint}/{name}/index.html", f"{account.endpoint}/{name}/odd", link):
+        assert httpx.get(url).headers["content-security-policy"].startswith("sandbox "), url
+    assert "content-security-policy" not in httpx.get(f"{account.endpoint}/{name}/plain").headers
+    answer = s3.get_object(Bucket=name, Key="index.html")["ResponseMetadata"]["HTTPHeaders"]
+    assert "content-security-policy" not in answer, "a browser signs nothing"
 
 
 @pytest.mark.parametrize(
