@@ -103,13 +103,14 @@ class Application:
         requests = RequestCounts(database)
         requests.start()
         self._stack.push_async_callback(requests.stop)
+        names = assembly.engines["public_names"]
         self._gateway = Gateway(
             pipeline,
             index,
             settings.own_names,
             meter=meter,
             requests=requests,
-            sites=Sites(database, assembly.engines["public_names"], index, settings.guarded_names, settings.machine_names),
+            sites=Sites(database, names, index, settings.guarded_names, settings.machine_names),
             access_log=settings.access_log,
         )
         BoundedConnection.relay_key = relay_key = RelayKeys(assembly.sealer)

@@ -31,8 +31,10 @@ class Sites:
         self._machines = frozenset(machines)
 
     async def route(self, request: HttpRequest) -> Route | None:
-        """The route to the page of a site; None where the request is for no site. Raises Unroutable, and what tells that
-        nobody can say it now."""
+        """The route to the page of a site; None where the request is for no site.
+
+        Raises Unroutable, and what tells that nobody can say it now.
+        """
         host = foreign_host(request, self._index, self._own)
         if host is None or host.partition(".")[0] in self._machines:
             return None
