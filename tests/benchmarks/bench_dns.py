@@ -1,5 +1,6 @@
 """Questions a second that hosted zones answer: names asked again and again (cached), and weighted ones (drawn anew),
-plain and signed; and how long after INSYNC a change is answered. dnsperf asks (Debian's package of that name)."""
+plain, signed, and logged; and how long after INSYNC a change is answered. dnsperf asks (Debian's package of that
+name)."""
 
 from __future__ import annotations
 
@@ -10,9 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.cloud import Cloud
+from tests.cloud import Account, Cloud
 from tests.services.route53.conftest import Zone
 from tests.services.route53.test_dnssec import create, enable, new_key
+from tests.services.route53.test_query_logs import GROUP, allow, arn, ready
 
 NAMES, SECONDS, CLIENTS, CHANGES = 100, 8, 20, 20
 
@@ -49,6 +51,10 @@ def _measure(cloud: Cloud, folder: Path) -> None:
     enable(zone)
     print(f"plain, signed   {_asked(cloud, folder, plain, '-D'):>10,.0f} questions/s")
     print(f"weighted, signed{_asked(cloud, folder, [f'w.{zone.name} A'], '-D'):>10,.0f} questions/s")
+    _log(cloud, account, zone)
+    print(f"plain, logged   {_asked(cloud, folder, plain):>10,.0f} questions/s")
+    print(f"weighted, logged{_asked(cloud, folder, [f'w.{zone.name} A']):>10,.0f} questions/s")
+    print(f"logged, signed  {_asked(cloud, folder, plain, '-D'):>10,.0f} questions/s")
     pending, late = [], []
     for number in range(CHANGES):
         pending.append(zone.sync(zone.change(zone.set("c", "A", f"192.0.2.{number}"), action="UPSERT")))
@@ -57,6 +63,13 @@ def _measure(cloud: Cloud, folder: Path) -> None:
             time.sleep(0.001)
         late.append(time.monotonic() - began)
     print(f"in sync after   {max(pending) * 1000:>10,.0f} ms at most; answered {max(late) * 1000:.0f} ms later at most")
+
+
+def _log(cloud: Cloud, account: Account, zone: Zone) -> None:
+    account.client("logs").create_log_group(logGroupName=GROUP)
+    allow(account)
+    zone.client.create_query_logging_config(HostedZoneId=zone.id, CloudWatchLogsLogGroupArn=arn(account))
+    cloud.wait_until(lambda: ready(cloud))
 
 
 def _asked(cloud: Cloud, folder: Path, questions: list[str], *options: str) -> float:

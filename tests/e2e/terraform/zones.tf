@@ -14,6 +14,7 @@ provider "aws" {
   endpoints {
     ec2             = var.endpoint
     kms             = var.endpoint
+    logs            = var.endpoint
     route53         = var.endpoint
     route53resolver = var.endpoint
     s3              = var.endpoint
@@ -204,6 +205,27 @@ resource "aws_route53_key_signing_key" "it" {
 }
 resource "aws_route53_hosted_zone_dnssec" "it" {
   hosted_zone_id = aws_route53_key_signing_key.it.hosted_zone_id
+}
+resource "aws_cloudwatch_log_group" "it" {
+  name              = "/aws/route53/${var.name}"
+  retention_in_days = 7
+}
+resource "aws_cloudwatch_log_resource_policy" "it" {
+  policy_name = "route53"
+  policy_document = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "route53.amazonaws.com" }
+      Action    = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Resource  = "arn:aws:logs:*:*:log-group:/aws/route53/*"
+    }]
+  })
+}
+resource "aws_route53_query_log" "it" {
+  zone_id                  = aws_route53_zone.it.zone_id
+  cloudwatch_log_group_arn = aws_cloudwatch_log_group.it.arn
+  depends_on               = [aws_cloudwatch_log_resource_policy.it]
 }
 resource "aws_route53_traffic_policy" "it" {
   name = var.name
