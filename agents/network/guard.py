@@ -27,11 +27,11 @@ import dns.rrset
 from agents.contract.network import Vpc
 from agents.contract.queries import Query
 from agents.network.dhcp import GUARDED_PORT
+from agents.network.dns_server import TCP, UDP, DnsServer, Sockets, framed, open_sockets, read
 from agents.network.namespace import Namespace
 from agents.network.rules import BLOCK, Decision, Rules
 
-_SECONDS, _IDLE = 10.0, 10.0
-_CONNECTIONS, _MOST_WAITING = 64, 2000
+_SECONDS = 10.0
 _OVERRIDES = 20
 """So many questions that are answered with another name may wait for dnsmasq, each with a connection."""
 _TOLD_ANSWERS, _TOLD_CHARACTERS = 100, 4096
@@ -49,11 +49,9 @@ class Guard:
         self._rules = Rules(())
         self._document: Vpc | None = None
         self._namespace: Namespace | None = None
-        self._transports: list[asyncio.DatagramTransport] = []
-        self._servers: list[asyncio.Server] = []
+        self._server = DnsServer(self._answer)
+        self._outward: asyncio.DatagramTransport | None = None
         self._upstream: _Upstream | None = None
-        self._running: set[asyncio.Task[None]] = set()
-        self._open = 0
         self._overriding = asyncio.Semaphore(_OVERRIDES)
         self.addresses: list[str] = []
         """Where guests reach it; none while it does not listen."""
@@ -68,64 +66,24 @@ class Guard:
         """Open the sockets inside the namespace."""
         self.close()
 
-        def open_sockets() -> tuple[list[socket.socket], list[socket.socket], socket.socket]:
-            datagrams = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) for _ in addresses]
-            for each, address in zip(datagrams, addresses, strict=True):
-                each.bind((address, 53))
-            streams = [socket.create_server((address, 53), backlog=64) for address in addresses]
+        def opened() -> tuple[Sockets, socket.socket]:
             upstream = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
             upstream.connect(("127.0.0.1", GUARDED_PORT))
-            return datagrams, streams, upstream
+            return open_sockets([(address, 53) for address in addresses]), upstream
 
-        datagrams, streams, upstream = await namespace.within(open_sockets)
+        sockets, upstream = await namespace.within(opened)
         loop = asyncio.get_running_loop()
-        outward, self._upstream = await loop.create_datagram_endpoint(_Upstream, sock=upstream)
+        self._outward, self._upstream = await loop.create_datagram_endpoint(_Upstream, sock=upstream)
         self._namespace = namespace
-        self._transports.append(outward)
-        for each in datagrams:
-            transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=each)
-            self._transports.append(transport)
-        self._servers = [await asyncio.start_server(self._converse, sock=each) for each in streams]
+        await self._server.listen(sockets)
         self.addresses = addresses
 
     def close(self) -> None:
         """Listen no longer."""
-        for transport in self._transports:
-            transport.close()
-        for server in self._servers:
-            server.close()
-        self._transports, self._servers, self.addresses = [], [], []
-
-    def received(self, data: bytes, sender: tuple[str, int], transport: asyncio.DatagramTransport) -> None:
-        """A question by datagram."""
-        if len(self._running) >= _MOST_WAITING:
-            return
-
-        async def reply() -> None:
-            answer = await self._answer(data, sender, "UDP")
-            if answer is not None and not transport.is_closing():
-                transport.sendto(answer, sender)
-
-        task = asyncio.ensure_future(reply())
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
-        try:
-            with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-                while self._open <= _CONNECTIONS:
-                    async with asyncio.timeout(_IDLE):
-                        (length,) = struct.unpack("!H", await reader.readexactly(2))
-                        data = await reader.readexactly(length)
-                    answer = await self._answer(data, writer.get_extra_info("peername"), "TCP")
-                    if answer is None:
-                        return
-                    writer.write(struct.pack("!H", len(answer)) + answer)
-                    await writer.drain()
-        finally:
-            self._open -= 1
-            writer.close()
+        self._server.close()
+        if self._outward is not None:
+            self._outward.close()
+        self._outward, self.addresses = None, []
 
     async def _answer(self, data: bytes, sender: tuple[str, int], transport: str) -> bytes | None:
         """What goes back to a guest; None when nothing does."""
@@ -169,7 +127,7 @@ class Guard:
             reply.answer.append(dns.rrset.from_text(question.name, rule.ttl, "IN", "CNAME", f"{rule.override}."))
             other = dns.message.make_query(f"{rule.override}.", question.rdtype)
             async with self._overriding:
-                found = await self._ask(other.to_wire(), "TCP") if question.rdtype != dns.rdatatype.CNAME else None
+                found = await self._ask(other.to_wire(), TCP) if question.rdtype != dns.rdatatype.CNAME else None
             with contextlib.suppress(dns.exception.DNSException, ValueError):
                 reply.answer += dns.message.from_wire(found).answer if found is not None else []
         return reply
@@ -179,15 +137,14 @@ class Guard:
         assert self._namespace is not None and self._upstream is not None
         try:
             async with asyncio.timeout(_SECONDS):
-                if transport == "UDP":
+                if transport == UDP:
                     return await self._upstream.ask(data)
                 opened = await self._namespace.within(lambda: socket.create_connection(("127.0.0.1", GUARDED_PORT), 2))
                 opened.setblocking(False)
                 reader, writer = await asyncio.open_connection(sock=opened)
                 try:
-                    writer.write(struct.pack("!H", len(data)) + data)
-                    (length,) = struct.unpack("!H", await reader.readexactly(2))
-                    return await reader.readexactly(length)
+                    writer.write(framed(data))
+                    return await read(reader)
                 finally:
                     writer.close()
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
@@ -226,7 +183,7 @@ class Guard:
 
 def _wire(reply: dns.message.Message, query: dns.message.Message, transport: str) -> bytes:
     """A reply of our own; without its answers, and marked so, where the asker takes no datagram so large."""
-    if transport == "TCP":
+    if transport == TCP:
         return reply.to_wire(max_size=65535)
     room = min(max(query.payload, _PLAIN_DATAGRAM), _LARGEST_DATAGRAM)
     try:
@@ -281,16 +238,3 @@ class _Upstream(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """Dnsmasq is being restarted: guests ask again."""
-
-
-class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        assert self._transport is not None
-        self._guard.received(data, addr, self._transport)

@@ -5,13 +5,8 @@ It answers from the zones alone and follows CNAMEs, also out of them, as the res
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import random
-import socket
-import struct
 from collections.abc import Mapping
-from typing import cast
 
 import dns.asyncquery
 import dns.exception
@@ -26,13 +21,13 @@ import dns.rrset
 
 from agents.contract.network import NameSet, PrivateZone
 from agents.network.dhcp import ZONES_PORT
+from agents.network.dns_server import UDP, Address, DnsServer, open_sockets
 from agents.network.namespace import Namespace
 
 _LOOPBACK = "127.0.0.1"
 _MOST_STEPS = 8
 """So many CNAMEs are followed; a circle ends here."""
-_SECONDS, _IDLE = 2.0, 10.0
-_CONNECTIONS = 64
+_SECONDS = 2.0
 
 
 class _Zone:
@@ -77,10 +72,7 @@ class ZoneServer:
         self._upstream = upstream
         self._zones: Mapping[dns.name.Name, _Zone] = {}
         self._loaded: tuple[PrivateZone, ...] = ()
-        self._transport: asyncio.DatagramTransport | None = None
-        self._server: asyncio.Server | None = None
-        self._open = 0
-        self._running: set[asyncio.Task[None]] = set()
+        self._server = DnsServer(self.answer)
 
     def load(self, zones: tuple[PrivateZone, ...]) -> None:
         """Answer for exactly these from now on."""
@@ -91,54 +83,13 @@ class ZoneServer:
     async def listen(self, namespace: Namespace) -> None:
         """Open the sockets inside the namespace; the agent itself stays outside."""
         self.close()
-
-        def open_sockets() -> tuple[socket.socket, socket.socket]:
-            datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-            datagrams.bind((_LOOPBACK, ZONES_PORT))
-            return datagrams, socket.create_server((_LOOPBACK, ZONES_PORT), backlog=64)
-
-        datagrams, stream = await namespace.within(open_sockets)
-        loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=datagrams)
-        self._server = await asyncio.start_server(self._converse, sock=stream)
+        await self._server.listen(await namespace.within(lambda: open_sockets([(_LOOPBACK, ZONES_PORT)])))
 
     def close(self) -> None:
         """Listen no longer."""
-        if self._transport is not None:
-            self._transport.close()
-        if self._server is not None:
-            self._server.close()
-        self._transport = self._server = None
+        self._server.close()
 
-    def received(self, data: bytes, sender: tuple[str, int], transport: asyncio.DatagramTransport) -> None:
-        """A question by datagram."""
-
-        async def reply() -> None:
-            answer = await self.answer(data, datagram=True)
-            if answer is not None and not transport.is_closing():
-                transport.sendto(answer, sender)
-
-        task = asyncio.ensure_future(reply())
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
-        try:
-            with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-                while self._open <= _CONNECTIONS:
-                    async with asyncio.timeout(_IDLE):
-                        (length,) = struct.unpack("!H", await reader.readexactly(2))
-                        answer = await self.answer(await reader.readexactly(length), datagram=False)
-                        if answer is None:
-                            return
-                        writer.write(struct.pack("!H", len(answer)) + answer)
-                        await writer.drain()
-        finally:
-            self._open -= 1
-            writer.close()
-
-    async def answer(self, data: bytes, *, datagram: bool) -> bytes | None:
+    async def answer(self, data: bytes, sender: Address, transport: str) -> bytes | None:
         """The reply to a message; None to what is no question."""
         try:
             query = dns.message.from_wire(data)
@@ -157,9 +108,8 @@ class ZoneServer:
                 await self._fill(reply, question.name, dns.rdatatype.to_text(question.rdtype))
             except dns.exception.DNSException:
                 reply.set_rcode(dns.rcode.SERVFAIL)
-        limit = max(query.payload, 512) if datagram else 65535
         try:
-            return reply.to_wire(max_size=min(limit, 1232) if datagram else limit)
+            return reply.to_wire(max_size=min(max(query.payload, 512), 1232) if transport == UDP else 65535)
         except dns.exception.TooBig:
             short = dns.message.make_response(query, our_payload=1232, recursion_available=True)
             short.flags |= dns.flags.TC
@@ -204,19 +154,6 @@ class ZoneServer:
             return
         reply.answer += found.answer
         reply.set_rcode(found.rcode())
-
-
-class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, server: ZoneServer) -> None:
-        self._server = server
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        assert self._transport is not None
-        self._server.received(data, addr, self._transport)
 
 
 def _name(text: str) -> dns.name.Name:

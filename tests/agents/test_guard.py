@@ -19,7 +19,7 @@ import pytest
 
 from agents.contract.network import Firewall, FirewallRule, Inbound, QueryLog, SecurityGroup, Vpc
 from agents.contract.queries import Queries, Query
-from agents.network import guard
+from agents.network import dns_server, guard
 from agents.network.namespace import Namespace
 from agents.network.rules import Rules
 from agents.runtime import questions
@@ -73,6 +73,45 @@ def test_the_first_rule_that_fits_decides() -> None:
     assert (decided(rules, "bad.example"), decided(rules, "a.b.bad.example")) == ("BLOCK", "BLOCK")
     assert (decided(rules, "example"), decided(rules, "other.test")) == ("BLOCK", "BLOCK"), "* is everything"
     assert decided(Rules(()), "x.example") == ""
+
+
+async def test_few_look_ups_of_other_names_are_under_way_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    open_now, most, go_on = 0, 0, asyncio.Event()
+
+    async def upstream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        query = dns.message.from_wire(await dns_server.read(reader))
+        await go_on.wait()
+        reply = dns.message.make_response(query)
+        reply.answer.append(dns.rrset.from_text(query.question[0].name, 5, "IN", "A", "10.0.0.6"))
+        open_now -= 1
+        writer.write(dns_server.framed(reply.to_wire()))
+        writer.close()
+
+    class Here:
+        async def within(self, action: Callable[[], object]) -> object:
+            return action()
+
+    server = await asyncio.start_server(upstream, "127.0.0.1", 0)
+    monkeypatch.setattr(guard, "GUARDED_PORT", server.sockets[0].getsockname()[1])
+    made = guard.Guard(lambda query: None)
+    made.load(document(rule("BLOCK", "bad.example", response="OVERRIDE", override="safe.example", ttl=5)))
+    await made.listen(Here(), [])  # type: ignore[arg-type]
+    question = dns.message.make_query("bad.example", "A").to_wire()
+    asking = [asyncio.ensure_future(made._answer(question, ("10.0.0.5", 5353), "UDP")) for _ in range(60)]
+    async with asyncio.timeout(10):
+        while open_now < guard._OVERRIDES:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    assert most == guard._OVERRIDES == 20
+    go_on.set()
+    for answer in await asyncio.gather(*asking):
+        assert answer is not None and len(dns.message.from_wire(answer).answer) == 2, "all are answered in the end"
+    assert most == guard._OVERRIDES
+    made.close()
+    server.close()
 
 
 def test_a_reply_of_our_own_fits_what_the_asker_takes() -> None:

@@ -41,8 +41,13 @@ CORP = zone(
 )
 
 
+ASKER = ("10.0.0.5", 5353)
+
+
 def ask(server: ZoneServer, name: str, type: str = "A", *, datagram: bool = True) -> dns.message.Message:
-    answer = asyncio.run(server.answer(dns.message.make_query(name, type).to_wire(), datagram=datagram))
+    answer = asyncio.run(
+        server.answer(dns.message.make_query(name, type).to_wire(), ASKER, "UDP" if datagram else "TCP")
+    )
     assert answer is not None
     return dns.message.from_wire(answer)
 
@@ -69,7 +74,7 @@ def test_the_answers_of_a_zone() -> None:
     assert ask(server, "big.corp.internal", "TXT").flags & dns.flags.TC
     assert len(values(ask(server, "big.corp.internal", "TXT", datagram=False))) == 40
     for junk in (b"", b"\0" * 12, b"\xff" * 40):
-        asyncio.run(server.answer(junk, datagram=True))
+        asyncio.run(server.answer(junk, ASKER, "UDP"))
 
 
 def _vpc(host: Host, id: str, *zones: PrivateZone) -> Vpc:
