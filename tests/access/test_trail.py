@@ -72,12 +72,19 @@ async def test_data_events_are_kept_only_where_selected(database: Database) -> N
         ("sts", "AssumeRole", {"TokenCode": "123456", "RoleArn": "r"}, {"tokenCode": HIDDEN, "roleArn": "r"}),
         ("lambda", "CreateFunction", {"Environment": {"Variables": {"A": "b"}}},
          {"environment": {"variables": HIDDEN}}),
+        ("logs", "PutLogEvents", {"logGroupName": "g", "logEvents": [{"timestamp": 1, "message": "m"}]},
+         {"logGroupName": "g", "logEvents": HIDDEN}),
         ("ec2", "DescribeVpcs", {"NextToken": "t"}, {"nextToken": "t"}),
         ("secretsmanager", "DescribeSecret", {"SecretId": "s"}, {"secretId": "s"}),
     ],
 )  # fmt: skip
 def test_masking(model: str, operation: str, parameters: dict[str, Any], kept: dict[str, Any]) -> None:
     assert operations.known(model, operation).parameters(parameters) == kept
+
+
+def test_what_comes_in_numbers_is_no_management_event() -> None:
+    assert operations.known("logs", "PutLogEvents").category == "Data"
+    assert operations.known("logs", "FilterLogEvents").category == "Management"
 
 
 async def test_large_parameters_are_left_out(database: Database) -> None:

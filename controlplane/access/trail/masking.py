@@ -16,7 +16,7 @@ _DEPTH = 12
 _SECRET = re.compile(
     r"password|passphrase|passwd|secret(?!.*(arn|id|name)s?$)|private_?key|plaintext|credential(?!.*(id|arn|name|type)s?$)"
     r"|key_?material$|user_?data$|token_?code|authentication_?code|base32stringseed|qrcodepng|assertion|"
-    r"(?<!next)(?<!client)(?<!request)(?<!pagination)(?<!continuation)token$|grant_?tokens|message_?body|^message$",
+    r"(?<!next)(?<!client)(?<!request)(?<!pagination)(?<!continuation)token$|grant_?tokens|message_?body|^message$|^log_?events$",
     re.IGNORECASE,
 )
 

@@ -45,6 +45,7 @@ _DATA = {
         re.compile(r"(Get|Put|Update|Delete)Item|Batch(Get|Write)Item|Query|Scan|Transact(Get|Write)Items|.*Statement"),
     ),
     "kinesis": ("AWS::Kinesis::Stream", re.compile(r"PutRecords?|GetRecords|GetShardIterator|SubscribeToShard")),
+    "logs": ("AWS::Logs::LogGroup", re.compile(r"PutLogEvents")),
 }
 
 

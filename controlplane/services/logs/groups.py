@@ -71,36 +71,37 @@ def _joined(documents: tuple[str, ...]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def _name(text: str) -> str:
-    """The name of a group in a name or an ARN."""
-    if text.startswith("arn:"):
-        return text.split(":", 5)[-1].removeprefix(_PREFIX).removesuffix(":*")
-    return text
+def own_name(ctx: Context, text: str) -> str | None:
+    """The name of a group of the caller's, in this region, that a name or an ARN means; None for an ARN of others."""
+    if not text.startswith("arn:"):
+        return text
+    own = arn_of(ctx, "")
+    return text.removeprefix(own).removesuffix(":*") if text.startswith(own) else None
 
 
-def named(request: Any) -> str:
-    """The group that a request names by name or identifier. Raises InvalidParameterException, ValidationException."""
+def check_named(request: Any) -> None:
+    """A request names its group by name or by identifier. Raises InvalidParameterException, ValidationException."""
     name, identifier = request.get("logGroupName"), request.get("logGroupIdentifier")
     if name and identifier:
         raise ValidationException("LogGroup name and LogGroup ARN are mutually exclusive parameters.")
     if not name and not identifier:
         raise InvalidParameterException("A logGroupName or logGroupIdentifier must be given.")
-    return _name(name or identifier)
 
 
 def _place(ctx: Context, text: str, rest: str) -> tuple[str, str | None]:
-    """The ARN that permission is asked for, and the name of a group where it is one of the caller's."""
-    if text.startswith("arn:"):
-        try:
-            where = Arn.parse(text)
-        except ValueError:
-            return arn("logs", ctx.region, ctx.account_id, f"{_PREFIX}{rest}"), None
-        own = (where.service, where.region, where.account) == ("logs", ctx.region, ctx.account_id)
-        resource = where.resource.removesuffix(":*")
-        return str(Arn(where.partition, where.service, where.region, where.account, f"{resource}{rest}")), (
-            resource.removeprefix(_PREFIX) if own and resource.startswith(_PREFIX) else None
-        )
-    return f"{arn_of(ctx, text)}{rest}", text
+    """The ARN that permission is asked for, and the name of a group where it is one of the caller's.
+
+    A group has one ARN: what is spelt otherwise in any part (the partition too) is not found, since policies are
+    asked about the ARN.
+    """
+    name = own_name(ctx, text)
+    if name is not None:
+        return f"{arn_of(ctx, name)}{rest}", name
+    try:
+        Arn.parse(text)
+    except ValueError:
+        return f"{arn_of(ctx, '')}{rest}", None
+    return f"{text.removesuffix(':*')}{rest}", None
 
 
 def on_group(member: str = "logGroupName", *, bare: bool = False) -> Answer:

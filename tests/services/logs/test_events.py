@@ -108,6 +108,9 @@ def test_what_is_out_of_time_is_left_out(group: Group) -> None:
     answer = group.put([(at, "taken"), (at + 3 * HOUR, "new"), (at + 4 * HOUR, "new")])
     assert answer["rejectedLogEventsInfo"] == {"tooNewLogEventStartIndex": 1}
     assert "rejectedLogEventsInfo" not in group.put([(at - 2 * day, "taken too")])
+    answer = group.put([(at - 15 * day, "old"), (at + 1, "beside it")])  # a day is spanned by what is taken
+    assert answer["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1}
+    assert messages(group.get())[-1] == "beside it"
 
 
 def test_retention_hides_at_once_and_frees_soon(group: Group, cloud: Cloud) -> None:

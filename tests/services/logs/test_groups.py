@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.cloud import Account, Cloud
 from tests.services.iam.conftest import user_with_key
 from tests.services.logs.conftest import Group, code, messages, now
@@ -76,6 +78,35 @@ def test_policies_name_groups_with_a_star_behind(group: Group, account: Account)
     named = {"resourceArn": arn.removesuffix(":*")}
     assert bare.list_tags_for_resource(**named)["tags"] == {}
     assert code(within.list_tags_for_resource, **named) == "AccessDeniedException"
+
+
+def test_a_group_has_one_arn(group: Group, account: Account) -> None:
+    """A Deny on a group's ARN holds however a request spells the ARN, and a list shows no group for others' ARNs."""
+    arn = group.shown()["logGroupArn"]
+    denied = {"Effect": "Deny", "Action": "logs:*", "Resource": [arn, f"{arn}:*"]}
+    user = user_with_key(account, "user", {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}, denied)
+    logs = user.client("logs")
+    other = arn.replace(account.id, "999999999999")
+    wrong = [arn.replace("arn:aws:", "arn:aws-cn:"), arn.replace("us-east-1", "us-west-9"), other]
+    for identifier in [arn, *wrong]:
+        expected = "AccessDeniedException" if identifier in (arn, other) else "ResourceNotFoundException"
+        assert code(logs.get_log_events, logGroupIdentifier=identifier, logStreamName="s") == expected
+        assert code(logs.filter_log_events, logGroupIdentifier=identifier) == expected
+        assert code(logs.tag_resource, resourceArn=identifier, tags={"a": "b"}) == expected
+    assert group.client.describe_log_groups(logGroupIdentifiers=wrong)["logGroups"] == []
+    [shown] = group.client.describe_log_groups(logGroupIdentifiers=[arn])["logGroups"]
+    assert shown["logGroupName"] == group.name
+
+
+@pytest.mark.parametrize("action", ["logs:TagResource", "logs:TagLogGroup"])
+def test_a_group_with_tags_needs_a_permission_more(account: Account, action: str) -> None:
+    plain = {"Effect": "Allow", "Action": "logs:CreateLogGroup", "Resource": "*"}
+    without = user_with_key(account, "without", plain).client("logs")
+    without.create_log_group(logGroupName="a")
+    assert code(without.create_log_group, logGroupName="b", tags={"k": "v"}) == "AccessDeniedException"
+    user_with_key(account, "with", {**plain, "Action": ["logs:CreateLogGroup", action]}).client(
+        "logs"
+    ).create_log_group(logGroupName="b", tags={"k": "v"})
 
 
 def test_another_account_has_groups_of_its_own(group: Group, cloud: Cloud) -> None:

@@ -135,7 +135,7 @@ def test_query_logs_need_a_bucket_that_takes_them(account: Account) -> None:
     allow |= {"Action": ["s3:GetBucketAcl", "s3:PutObject"], "Resource": [f"arn:aws:s3:::{bucket}"]}
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
     logs = f"arn:aws:logs:us-east-1:{account.id}:log-group:x"
-    assert code(lambda: create(logs)) in ("NotImplemented", "501"), "CloudWatch Logs is not there"
+    assert code(lambda: create(logs)) == "InvalidRequestException", "no group"
     assert code(lambda: create("arn:aws:sqs:us-east-1:1:x")) == "InvalidParameterException"
     made = create()
     vpc = account.client("ec2").create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
@@ -152,3 +152,13 @@ def test_query_logs_need_a_bucket_that_takes_them(account: Account) -> None:
     client.disassociate_resolver_query_log_config(**pair)
     delete()
     assert code(delete) == "ResourceNotFoundException"
+
+
+def test_tags_go_by_the_one_arn_of_a_thing(firewall: Firewall) -> None:
+    client = firewall.client
+    arn = client.get_firewall_domain_list(FirewallDomainListId=firewall.list)["FirewallDomainList"]["Arn"]
+    client.tag_resource(ResourceArn=arn, Tags=[{"Key": "k", "Value": "v"}])
+    assert client.list_tags_for_resource(ResourceArn=arn)["Tags"] == [{"Key": "k", "Value": "v"}]
+    for other in (arn.replace("arn:aws:", "arn:aws-cn:"), arn.replace("us-east-1", "us-west-9")):
+        elsewhere = lambda other=other: client.list_tags_for_resource(ResourceArn=other)  # noqa: E731
+        assert code(elsewhere) == "ResourceNotFoundException", "a Deny on its ARN would not be about this one"

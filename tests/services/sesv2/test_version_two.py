@@ -200,6 +200,8 @@ def test_the_account_and_tags(ses: Any, account: Account) -> None:
     arn = f"arn:aws:ses:us-east-1:{account.id}:identity/a@example.com"
     ses.tag_resource(ResourceArn=arn, Tags=[{"Key": "k", "Value": "v"}])
     assert ses.list_tags_for_resource(ResourceArn=arn)["Tags"] == [{"Key": "k", "Value": "v"}]
+    elsewhere = arn.replace("arn:aws:", "arn:aws-cn:")  # a Deny on the ARN would not be about this one
+    assert code(lambda: ses.list_tags_for_resource(ResourceArn=elsewhere)) == "NotFoundException"
     assert account.client("ses").list_identities()["Identities"] == ["a@example.com"]
     ses.put_account_sending_attributes(SendingEnabled=False)
     to = {"ToAddresses": ["b@example.com"]}

@@ -41,6 +41,7 @@ async def put_log_events(ctx: Context, request: Any) -> dict[str, Any]:
     _check(times, messages)
     now = groups.now()
     rejected, first, end = _rejected(times, now, groups.kept_since(ctx, group))
+    _check_span(times[first:end])
     id = await _stream(ctx, group, name) if first >= end else None
     if first < end:
         taken, sealer = (times[first:end], messages[first:end]), ctx.engine("sealing")
@@ -58,13 +59,16 @@ async def put_log_events(ctx: Context, request: Any) -> dict[str, Any]:
 def _check(times: list[int], messages: list[str]) -> None:
     if any(later < earlier for earlier, later in pairwise(times)):
         raise InvalidParameterException("Log events in a single PutLogEvents request must be in chronological order.")
-    if times[-1] - times[0] > reading.LONGEST:
-        raise InvalidParameterException(
-            "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
-        )
     size = _size(messages)
     if size > _LARGEST:
         raise InvalidParameterException(f"Upload too large: {size} bytes exceeds limit of {_LARGEST}")
+
+
+def _check_span(taken: list[int]) -> None:
+    if taken and taken[-1] - taken[0] > reading.LONGEST:
+        raise InvalidParameterException(
+            "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
+        )
 
 
 def _size(messages: list[str]) -> int:
@@ -93,7 +97,7 @@ async def _stream(ctx: Context, group: Any, name: str) -> int:
 async def get_log_events(ctx: Context, request: Any) -> dict[str, Any]:
     """Events of a stream by time, the latest first unless told otherwise. Raises ResourceNotFoundException,
     InvalidParameterException, ValidationException."""
-    groups.named(request)
+    groups.check_named(request)
     group = groups.the_group(ctx)
     start, end = _times(ctx, group, request)
     forward, cursor = bool(request.get("startFromHead")), None
@@ -131,7 +135,7 @@ def _times(ctx: Context, group: Any, request: Any) -> tuple[int, int]:
 async def filter_log_events(ctx: Context, request: Any) -> dict[str, Any]:
     """Events of a group that fit a pattern, by time. Raises ResourceNotFoundException, InvalidParameterException,
     ValidationException."""
-    groups.named(request)
+    groups.check_named(request)
     group = groups.the_group(ctx)
     start, end = _times(ctx, group, request)
     forward = request.get("startFromHead") is not False

@@ -7,11 +7,12 @@ from typing import Any
 
 from controlplane.core import tags as core_tags
 from controlplane.core.context import Context
-from controlplane.core.errors import NotImplementedByCelaje
+from controlplane.core.errors import AwsError, NotImplementedByCelaje
 from controlplane.core.operation import operation
 from controlplane.core.paging import decode_token, encode_token
 from controlplane.services.logs import groups, keys
 from controlplane.services.logs.errors import (
+    AccessDeniedException,
     InvalidParameterException,
     LimitExceededException,
     ResourceAlreadyExistsException,
@@ -45,6 +46,8 @@ async def create_log_group(ctx: Context, request: Any) -> None:
     """Make a group. Raises ResourceAlreadyExistsException, InvalidParameterException, LimitExceededException."""
     name, tags = request["logGroupName"], dict(request.get("tags") or {})
     core_tags.check(tags, code=InvalidParameterException.code)
+    if tags:
+        await _check_may_tag(ctx)
     if name.startswith("aws/"):
         raise InvalidParameterException("Log groups starting with AWS/ are reserved for AWS.")
     kind = request.get("logGroupClass") or "STANDARD"
@@ -56,6 +59,20 @@ async def create_log_group(ctx: Context, request: Any) -> None:
     key_arn = await keys.checked(ctx, name, given) if given else None
     if await ctx.db.fetchval(_INSERT, ctx.account_id, ctx.region, name, kind, protected, key_arn, tags) is None:
         raise ResourceAlreadyExistsException("The specified log group already exists")
+
+
+async def _check_may_tag(ctx: Context) -> None:
+    """One of two permissions will do, as at AWS. Raises AccessDeniedException."""
+    for action in ("logs:TagResource", "logs:TagLogGroup"):
+        try:
+            return await ctx.authorize(action, *ctx.resources)
+        except AwsError as error:
+            if error.code != AccessDeniedException.code:
+                raise
+    raise AccessDeniedException(
+        f"User with accountId: {ctx.principal.account_id} is not authorized to perform CreateLogGroup with Tags. "
+        'An additional permission "logs:TagResource" is required.'
+    )
 
 
 async def _count(ctx: Context) -> float:
@@ -81,7 +98,7 @@ async def describe_log_groups(ctx: Context, request: Any) -> dict[str, Any]:
             "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
         )
     identifiers = request.get("logGroupIdentifiers")
-    names = [groups.named({"logGroupIdentifier": text}) for text in identifiers] if identifiers else None
+    names = [groups.own_name(ctx, text) for text in identifiers] if identifiers else None
     size, kind = request.get("limit") or _PAGE, request.get("logGroupClass")
     rows = await _listed(ctx, request, prefix or None, pattern or None, kind, names, None, size)
     shown = [_shown(ctx, row) for row in rows]

@@ -62,7 +62,7 @@ async def delete_log_stream(ctx: Context, request: Any) -> None:
 async def describe_log_streams(ctx: Context, request: Any) -> dict[str, Any]:
     """Streams of a group by name, or by the time of their last event. Raises ResourceNotFoundException,
     InvalidParameterException, ValidationException."""
-    groups.named(request)
+    groups.check_named(request)
     group, prefix = groups.the_group(ctx), request.get("logStreamNamePrefix")
     size, descending = request.get("limit") or _PAGE, bool(request.get("descending"))
     by_time = request.get("orderBy") == "LastEventTime"

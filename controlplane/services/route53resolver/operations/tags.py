@@ -8,7 +8,7 @@ from controlplane.core.arn import Arn
 from controlplane.core.context import Context
 from controlplane.core.operation import Resource, operation
 from controlplane.services.route53resolver.errors import InvalidParameterException, ResourceNotFoundException
-from controlplane.services.route53resolver.listing import tags
+from controlplane.services.route53resolver.listing import arn, tags
 
 _TABLES = {
     "resolver-endpoint": "route53resolver_endpoints",
@@ -34,7 +34,8 @@ async def _find(ctx: Context, request: Any) -> tuple[str, str, dict[str, str]]:
     kind, _, id = found.resource.partition("/")
     table = _TABLES.get(kind)
     sql = f"SELECT tags FROM {table} WHERE id = $1 AND account_id = $2 AND region = $3"
-    row = await ctx.db.fetchrow(sql, id, ctx.account_id, ctx.region) if table else None
+    own = table is not None and text == arn(ctx, kind, id)
+    row = await ctx.db.fetchrow(sql, id, ctx.account_id, ctx.region) if own else None
     if row is None or table is None:
         raise ResourceNotFoundException(f'[RSLVR-01001] The resource "{text[:200]}" does not exist.')
     return table, id, dict(row["tags"])

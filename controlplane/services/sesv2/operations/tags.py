@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from controlplane.core.arn import Arn
+from controlplane.core.arn import Arn, arn
 from controlplane.core.context import Context
 from controlplane.core.operation import Resource
 from controlplane.services.ses import configuration_sets, identities
@@ -25,7 +25,7 @@ async def _named(ctx: Context, request: Any) -> tuple[str, str, dict[str, str]]:
     except ValueError as error:
         raise BadRequestException(f"{text[:200]} is not an ARN.") from error
     kind, _, name = found.resource.partition("/")
-    if (found.service, found.region, found.account) != ("ses", ctx.region, ctx.account_id):
+    if text != arn("ses", ctx.region, ctx.account_id, found.resource):
         raise NotFoundException(f"Resource {text[:200]} does not exist.")
     if kind == "configuration-set":
         return kind, name, dict((await configuration_sets.find(ctx, name))["tags"])
