@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from controlplane.services.logs.errors import InvalidParameterException
@@ -21,6 +23,7 @@ DOCUMENTS = [
     '{"kind": "delete", "n": 1e3, "ok": false}',
     "no JSON",
 ]
+IDS = ['{"id": 9007199254740992}', '{"id": 9007199254740993}']
 
 
 @pytest.mark.parametrize(
@@ -62,6 +65,12 @@ DOCUMENTS = [
         (DOCUMENTS, "{ $.ok is false }", [2]),
         (DOCUMENTS, "{ $.['a.b'] = 1 }", [1]),
         (DOCUMENTS, "{ $.n = * }", [0, 1, 2]),
+        (IDS, "{ $.id = 9007199254740993 }", [1]),
+        (IDS, "{ $.id >= 9007199254740993 }", [1]),
+        (["0123 a", "123 a", "123.0 a"], "[a=0123, b]", [0]),
+        (["0123 a", "123 a", "123.0 a"], "[a=123, b]", [1, 2]),
+        (["0123 a", "7 a"], "[a>8, b]", [0]),
+        (['[a "b] c', '"a"b "c', "[a [b c"], "[x=*a*, y=*b*, z=*c]", [1, 2]),
     ],
 )
 def test_which_messages_fit(given: list[str], pattern: str, found: list[int]) -> None:
@@ -72,11 +81,29 @@ def test_which_messages_fit(given: list[str], pattern: str, found: list[int]) ->
 @pytest.mark.parametrize(
     "pattern",
     ['"open', "{", "{}", "{ $.a }", "{ $.a = }", "{ a = 1 }", "{ $.a < x }", "{ ($.a = 1 }", "[a, ..., ...]", "[a b]",
-     "[", "[a = ]", "{ $.a IS MAYBE }", "{" + "(" * 900 + "$.a = 1}", "{ $ = 1 }", "{ $.a = 1 2 }", "%(a)%", "%[%"],
+     "[", "[a = ]", "{ $.a IS MAYBE }", "{" + "(" * 900 + "$.a = 1}", "{ $ = 1 }", "{ $.a = 1 2 }", "%(a)%", "%[%",
+     "%a% %b% %c%", "{ $.a = %a% || $.a = %b% || $.a = %c% }", "%a.{999}.{999}c%", "{ $.a[*].b[*] = 1 }",
+     "{ $.a[*] = 1 || $.a[*] = 2 || $.a[*] = 3 || $.a[*] = 4 }"],
 )  # fmt: skip
 def test_what_is_no_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(InvalidParameterException):
         compiled(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("[a, b]", "[ " * 500_000),
+        ('[a, b, ..., c="x"]', '"[ ' * 340_000),
+        ("{ $.a[*] = 3 || $.a[*] = 4 || $.a[*] = 5 }", '{"a": [' + "1," * 500_000 + "1]}"),
+        ("%a.{40}c%", "ab" * 500_000),
+    ],
+)
+def test_no_message_takes_long(pattern: str, message: str) -> None:
+    """A mebibyte in seconds on a slow machine, where it took minutes."""
+    test, began = compiled(pattern), time.process_time()
+    assert test is not None and not test(message)
+    assert time.process_time() - began < 8
 
 
 def test_a_search_is_for_a_pattern(group: Group) -> None:

@@ -13,6 +13,8 @@ from controlplane.services.logs.patterns.reading import COMPARISONS, Test, Token
 _STEP = re.compile(r"""\.?\[(?:(\d{1,6})|(\*)|'([^']*)'|"([^"]*)")\]|\.([^.\[\]]+)""", re.ASCII)
 _EACH = object()
 """The step `[*]`: every item of a list."""
+_MOST_EACH = 3
+"""`[*]` may stand once in a selector, and so often in a pattern, as at AWS: what a message costs stays bounded."""
 
 
 def compiled(text: str) -> Callable[[str], bool]:
@@ -20,6 +22,8 @@ def compiled(text: str) -> Callable[[str], bool]:
     if not text.endswith("}"):
         raise Unreadable("the brace is not closed")
     tokens = Tokens(text[1:-1])
+    if tokens.count("word", "[*]") > _MOST_EACH:
+        raise Unreadable(f"[*] stands more than {_MOST_EACH} times")
     test = condition(tokens, _single)
     if not tokens.ended:
         raise Unreadable("it does not end where it should")
@@ -75,6 +79,8 @@ def _steps(text: str) -> list[Any]:
         place = match.end()
     if not steps:
         raise Unreadable("$ alone selects nothing")
+    if steps.count(_EACH) > 1:
+        raise Unreadable(f"[*] stands twice in {text}")
     return steps
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from controlplane.services.logs.patterns.reading import COMPARISONS, Test, Tokens, Unreadable, comparison, condition
 
-_FIELD = re.compile(r'"([^"]*)"|\[([^\]]*)\]|(\S+)')
+_CLOSING = {'"': '"', "[": "]"}
+_GAP, _WORD = re.compile(r"\s*"), re.compile(r"\S+")
 _NAME = re.compile(r"[A-Za-z0-9_\-.$]+", re.ASCII)
 
 
@@ -43,8 +44,28 @@ def compiled(text: str) -> Callable[[str], bool]:
 
 
 def fields_of(message: str) -> list[str]:
-    """The fields of a line."""
-    return [next((part for part in match if part), "") for match in _FIELD.findall(message)]
+    """The fields of a line, each character of which is looked at once or twice."""
+    found: list[str] = []
+    unclosed: set[str] = set()
+    place = _end(_GAP, message, 0)
+    while place < len(message):
+        closing = _CLOSING.get(message[place], "")
+        end = message.find(closing, place + 1) if closing and closing not in unclosed else -1
+        if end >= 0:
+            found.append(message[place + 1 : end])
+            place = end + 1
+        else:
+            unclosed.add(closing)
+            end = _end(_WORD, message, place)
+            found.append(message[place:end])
+            place = end
+        place = _end(_GAP, message, place)
+    return found
+
+
+def _end(what: re.Pattern[str], message: str, place: int) -> int:
+    match = what.match(message, place)
+    return match.end() if match else place
 
 
 def _fits(tests: list[Test], found: list[str]) -> bool:

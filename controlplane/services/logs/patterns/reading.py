@@ -11,12 +11,21 @@ import re2
 
 Test = Callable[[Any], bool]
 _DEEPEST = 32
+_MOST_REGEXES = 2
+"""In a pattern, as at AWS."""
+_REGEX_MEMORY = 32 * 1024
+"""Bytes of a compiled regular expression. RE2 takes time for each of its states at each character: one of this size
+takes about two seconds for a message of a mebibyte, during which others run."""
 _TOKEN = re.compile(
     r"""\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*+")|(?P<regex>%[^%]*%)|(?P<sign>&&|\|\||!=|<=|>=|[=<>(),]|\.\.\.)"""
     r"""|(?P<word>(?:\[[^\]]*\]|[^\s"%&|!<>=(),\[\]])++))""",
     re.DOTALL,
 )
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_LONGEST_NUMBER = 64
+_PADDED = re.compile(r"[+-]?0\d", re.ASCII)
+"""What begins like `007` is the same as no other text."""
 _REGEX = re.compile(r"%[A-Za-z0-9:_#=@/;,\-^$?\[\]{}|\\*+.]+%", re.ASCII)
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -44,6 +53,11 @@ class Tokens:
                 raise Unreadable(f"what stands at character {place + 1} cannot be read")
             self._items.append((match.lastgroup, match[match.lastgroup]))
             place = match.end()
+        check_regexes(self.count("regex"))
+
+    def count(self, kind: str, holding: str = "") -> int:
+        """How many tokens are of a kind and hold a text."""
+        return sum(found == kind and holding in text for found, text in self._items)
 
     @property
     def ended(self) -> bool:
@@ -101,15 +115,28 @@ def comparison(sign: str, kind: str, text: str) -> Test:
         return matches if sign == "=" else lambda value: not matches(value)
     if kind not in ("quoted", "word"):
         raise Unreadable(f"{text} is not a value")
-    number = float(text) if kind == "word" and _NUMBER.fullmatch(text) else None
+    number = as_number(text) if kind == "word" else None
     if sign in _ORDERS:
         if number is None:
             raise Unreadable(f"{text} is not a number")
         order = _ORDERS[sign]
         return lambda value: (found := as_number(value)) is not None and order(found, number)
     wanted = plain(text) if kind == "quoted" else text
-    equals: Test = like(wanted) if number is None else lambda value: as_number(value) == number
+    if number is None or _PADDED.match(text):
+        equals = like(wanted)
+    else:
+        equals = lambda value: as_number(value) == number and not _is_padded(value)  # noqa: E731
     return equals if sign == "=" else lambda value: not equals(value)
+
+
+def _is_padded(value: Any) -> bool:
+    return isinstance(value, str) and _PADDED.match(value) is not None
+
+
+def check_regexes(count: int) -> None:
+    """Raises Unreadable where there are more than a pattern may have."""
+    if count > _MOST_REGEXES:
+        raise Unreadable(f"it has more than {_MOST_REGEXES} regular expressions")
 
 
 def regex(text: str) -> Callable[[str], bool]:
@@ -118,10 +145,11 @@ def regex(text: str) -> Callable[[str], bool]:
         raise Unreadable(f"{text} holds what regular expressions of patterns must not")
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = _REGEX_MEMORY
     try:
         search = re2.compile(text[1:-1], options=options).search
     except re2.error as error:
-        raise Unreadable(f"{text} is not a regular expression") from error
+        raise Unreadable(f"{text} is not a regular expression, or too large a one") from error
     return lambda value: search(value) is not None
 
 
@@ -130,13 +158,15 @@ def plain(quoted: str) -> str:
     return re.sub(r"\\(.)", r"\1", quoted[1:-1], flags=re.DOTALL)
 
 
-def as_number(value: Any) -> float | None:
-    """A value as a number, if it is one or says one."""
+def as_number(value: Any) -> int | float | None:
+    """A value as a number, if it is one or says one. Integers stay what they are: ids are longer than floats."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return float(value)
-    return float(value) if isinstance(value, str) and len(value) < 64 and _NUMBER.fullmatch(value) else None
+        return value
+    if not isinstance(value, str) or len(value) >= _LONGEST_NUMBER or not _NUMBER.fullmatch(value):
+        return None
+    return int(value) if _INTEGER.fullmatch(value) else float(value)
 
 
 def like(pattern: str) -> Test:
