@@ -17,7 +17,7 @@ from controlplane.console import routes as console
 from controlplane.core import log as logs
 from controlplane.fleet.agents_api import FleetApi, router
 from controlplane.fleet.waiting import Waiting
-from controlplane.gateway import own_paths
+from controlplane.gateway import own_paths, sign_in
 from controlplane.gateway.assembly import Assembly
 from controlplane.gateway.connection import BoundedConnection
 from controlplane.gateway.health import health_routes
@@ -28,7 +28,6 @@ from controlplane.gateway.own_paths import OwnPaths
 from controlplane.gateway.own_services import OwnServices
 from controlplane.gateway.pipeline import Pipeline
 from controlplane.gateway.server import Gateway, Scope, Send
-from controlplane.gateway.sign_in import sign_in_routes
 from controlplane.gateway.sites import Sites
 from controlplane.metering.requests import RequestCounts
 from controlplane.settings import Settings
@@ -39,6 +38,9 @@ from controlplane.work.broker import make_celery, publisher
 from controlplane.work.hints import hints
 
 log = logging.getLogger("celaje.app")
+
+_OF_PEOPLE = (console.PATH, sign_in.PATH)
+"""Paths at which somebody types secrets into a browser."""
 
 
 class Application:
@@ -54,9 +56,11 @@ class Application:
             await self._lifespan(receive, send)
             return
         assert self._gateway is not None and self._own is not None
-        own = scope["path"].startswith(own_paths.PREFIX)
+        path = scope["path"]
+        own = path.startswith(own_paths.PREFIX)
         at_the_door = not own and console.is_browser_at_the_door(scope)
-        if not (own or at_the_door) or await self._gateway.is_host_of_others(scope):
+        of_people = at_the_door or path.startswith(_OF_PEOPLE)
+        if not (own or at_the_door) or (of_people and await self._gateway.is_host_of_others(scope)):
             await self._gateway(scope, receive, send)
         elif own:
             await self._own(scope, receive, send)
@@ -154,7 +158,7 @@ def _own_application(database: Database, meter: Meter, fleet: FleetApi, region: 
     own: Any = FastAPI(title="Celaje", docs_url=None, redoc_url=None, openapi_url="/_celaje/openapi.json")
     own.include_router(health_routes(database, meter))
     own.include_router(router(fleet))
-    own.include_router(sign_in_routes(database, sealer))
+    own.include_router(sign_in.sign_in_routes(database, sealer))
     own.include_router(console.console_routes(region))
     own.mount(console.PATH, console.ConsoleFiles())
     return own  # type: ignore[no-any-return]

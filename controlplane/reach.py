@@ -41,6 +41,6 @@ def _sources(host: str) -> Iterator[str]:
 def _of_name(host: str) -> tuple[str, ...]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # away, or no name at all
         return ()
     return tuple(dict.fromkeys(str(item[4][0]) for item in found if "%" not in str(item[4][0])))

@@ -225,12 +225,7 @@ class Authenticator:
         payload = _payload_hash(request, signature, dialect)
         key = credential.signing_key(signature.date, signature.region, signature.service)
         canonical = sigv4.canonical_request(request, signature, payload)
-        right = sigv4.equal(sigv4.sign(key, signature, canonical), signature.signature)
-        if not right and b"+" in request.query_string:  # a form's blank, which its sender may have signed as one
-            blank = replace(request, query_string=request.query_string.replace(b"+", b"%20"))
-            other = sigv4.sign(key, signature, sigv4.canonical_request(blank, signature, payload))
-            right = sigv4.equal(other, signature.signature)
-        if not right:
+        if not sigv4.equal(sigv4.sign(key, signature, canonical), signature.signature):
             error = refusal(dialect, Refusal.MISMATCH)
             if dialect is Dialect.S3:
                 text = sigv4.string_to_sign(signature, canonical).encode("latin-1")

@@ -13,8 +13,8 @@ from controlplane.wire.scope import host_facts
 SANDBOX = "sandbox allow-scripts allow-forms allow-modals allow-popups allow-downloads"
 """A page may do all that a page does, as one of a host of its own."""
 _HARMLESS = re.compile(
-    r"(?:image/(?!svg)|audio/|video/|font/|binary/octet-stream|application/(?:octet-stream|pdf|json|zip|gzip)|"
-    r"text/(?:plain|css|csv|javascript))",
+    r"(?:(?:image/(?!svg)|audio/|video/|font/)[\w.+-]+|binary/octet-stream|application/(?:octet-stream|pdf|json|zip|gzip)|"
+    r"text/(?:plain|css|csv|javascript))(?:;[^,]*)?",  # of several types with commas, browsers take the last
     re.IGNORECASE,
 )
 """Types that browsers never take for a page; others are tried."""
@@ -22,9 +22,7 @@ _HARMLESS = re.compile(
 
 def is_of_bucket(request: HttpRequest, index: Index, own_names: Sequence[str]) -> bool:
     """Whether a request's host names a bucket, as a website or below a name of the cloud's."""
-    host = request.headers.get("host", "")
-    name = (host.rpartition(":")[0] or host).lower()
-    return name not in own_names and host_facts(host, index, own_names).bucket is not None
+    return host_facts(request.headers.get("host", ""), index, own_names).bucket is not None
 
 
 def needs_sandbox(exchange: Exchange, response: HttpResponse) -> bool:
@@ -33,4 +31,4 @@ def needs_sandbox(exchange: Exchange, response: HttpResponse) -> bool:
         return False
     if exchange.route is None or exchange.route.operation_name != "GetObject" or exchange.route.service.name != "s3":
         return False
-    return _HARMLESS.match(response.headers.get("Content-Type", "")) is None
+    return _HARMLESS.fullmatch(response.headers.get("Content-Type", "")) is None

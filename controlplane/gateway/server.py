@@ -90,7 +90,7 @@ class Gateway:
         if origins.is_of_bucket(request, self._index, self._endpoint_hosts):
             return True
         try:
-            return await self._sites.route(request) is not None
+            return await self._sites.has(request.headers.get("host", ""))
         except AwsError:
             return True
 

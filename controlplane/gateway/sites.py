@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from controlplane.core.http import HttpRequest
+from controlplane.core.public_names import Site
 from controlplane.gateway.public_names import PublicNames
 from controlplane.gateway.translate import translate
 from controlplane.state.database import Database
 from controlplane.wire.index import Index
 from controlplane.wire.route import Route, page_route
-from controlplane.wire.scope import foreign_host
+from controlplane.wire.scope import foreign_host, foreign_name
 
 
 class Sites:
@@ -35,15 +36,21 @@ class Sites:
 
         Raises Unroutable, and what tells that nobody can say it now.
         """
-        host = foreign_host(request, self._index, self._own)
-        if host is None or host.partition(".")[0] in self._machines:
-            return None
-        try:
-            async with self._database.unit() as db:
-                found = await self._names.site(db, host)
-        except Exception as error:  # the cloud's own pages are not shown where a bucket's may be
-            raise translate(error) from error
+        found = await self._find(foreign_host(request, self._index, self._own))
         if found is None:
             return None
         model, site = found
         return page_route(request, self._index, model, site.operation, site.region, site.labels)
+
+    async def has(self, host: str) -> bool:
+        """Whether a Host header is of a site, whatever is asked there. Raises what tells that nobody can say it now."""
+        return await self._find(foreign_name(host, self._index, self._own)) is not None
+
+    async def _find(self, name: str | None) -> tuple[str, Site] | None:
+        if name is None or name.partition(".")[0] in self._machines:
+            return None
+        try:
+            async with self._database.unit() as db:
+                return await self._names.site(db, name)
+        except Exception as error:  # the cloud's own pages are not shown where a bucket's may be
+            raise translate(error) from error

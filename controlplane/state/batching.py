@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+import asyncpg
+
 from controlplane.core.errors import AwsError
 
+_OF_ALL = (AwsError, OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
@@ -16,8 +19,8 @@ class Batcher(Generic[Item, Outcome]):
     """Hands waiting items to `run`, which answers one outcome for each, in order; an outcome that is an exception is
     raised to whoever asked for it. While a batch runs the next one gathers, so that a lone item never waits and a crowd
     shares its commits. What was submitted is done even if its caller goes away. When `run` itself fails for an item's
-    sake (with anything but an AwsError or an OSError, which would concern all), the items are run one by one: `run`
-    must leave nothing behind when it raises.
+    sake, the items are run one by one: `run` must leave nothing behind when it raises. What concerns all (`_OF_ALL`) is
+    raised to all: when the connection was lost nobody knows whether the batch was committed, so nothing is run twice.
 
     `abreast` batches may run at once. With `patience` (seconds) a batch waits so long, at most, for as many items as
     came with the last one: callers that were just answered are likely to come again. A lone caller never waits.
@@ -79,14 +82,12 @@ class Batcher(Generic[Item, Outcome]):
     async def _finish(self, batch: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
         try:
             outcomes: Sequence[Outcome | Exception] = await self._run([item for item, _ in batch])
-        except (AwsError, OSError) as error:
-            outcomes = [error] * len(batch)
         except Exception as error:
-            if len(batch) > 1:
+            if len(batch) > 1 and not _concerns_all(error):
                 for one in batch:
                     await self._finish([one])
                 return
-            outcomes = [error]
+            outcomes = [error] * len(batch)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():
                 continue
@@ -94,6 +95,12 @@ class Batcher(Generic[Item, Outcome]):
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
+
+
+def _concerns_all(error: Exception) -> bool:
+    # asyncpg has InterfaceErrors for lost connections, and for values of an item's: those are ValueErrors too.
+    lost = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
+    return lost or isinstance(error, _OF_ALL)
 
 
 def _end(waiting: asyncio.Future[None]) -> None:

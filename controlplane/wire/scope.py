@@ -65,7 +65,7 @@ def credential_scope(request: HttpRequest) -> CredentialScope | None:
 def host_facts(host: str, index: Index, endpoint_hosts: Sequence[str]) -> HostFacts:
     """Take a Host header apart: `sqs.eu-west-1.<any>`, `bucket.s3.<any>`, `bucket.<endpoint host>`."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    if "." not in name or _ADDRESS.fullmatch(name):
+    if "." not in name or _ADDRESS.fullmatch(name) or name.lower() in endpoint_hosts:
         return HostFacts()
     labels = name.lower().split(".")[:24]
     if site := next((place for place, label in enumerate(labels) if _WEBSITE.fullmatch(label)), 0):
@@ -89,25 +89,30 @@ def host_facts(host: str, index: Index, endpoint_hosts: Sequence[str]) -> HostFa
 
 
 def foreign_host(request: HttpRequest, index: Index, own: Sequence[str]) -> str | None:
-    """The host that a page is asked for, in small letters and without port and last dot.
+    """The `foreign_name` that a page is asked for.
 
-    None where it is an address or one of the names `own` or below one of them, where its form names a service or a
-    region of AWS's, and for all that may be a call of an API: signed, not GET or HEAD, with headers that browsers do
-    not send, or with an action.
+    None for all that may be a call of an API: signed, not GET or HEAD, with headers that browsers do not send, or with
+    an action.
     """
     if request.method not in ("GET", "HEAD") or "authorization" in request.headers:
         return None
-    host = request.headers.get("host", "")
+    name = foreign_name(request.headers.get("host", ""), index, own)
+    if name is None or _SIGNED.search(request.query_string):
+        return None
+    if any(header.startswith(_OF_CLIENTS) for header in request.headers):
+        return None
+    action = _ACTION.search(request.query_string)
+    return None if action is not None and index.by_action(action[1].decode(), None) else name
+
+
+def foreign_name(host: str, index: Index, own: Sequence[str]) -> str | None:
+    """A Host header's name in small letters and without port and last dot; None where it is an address or one of the
+    names `own` or below one of them, and where its form names a service or a region of AWS's."""
     found = _NAMED.fullmatch(host) if len(host) <= _LONGEST_HOST else None
     if found is None:
         return None
     name = found[1].lower()
     if any(name == each or name.endswith(f".{each}") for each in own):
-        return None
-    if _SIGNED.search(request.query_string) or any(header.startswith(_OF_CLIENTS) for header in request.headers):
-        return None
-    action = _ACTION.search(request.query_string)
-    if action is not None and index.by_action(action[1].decode(), None):
         return None
     facts = host_facts(name, index, ())
     return name if not (facts.website or facts.region or facts.prefix == "s3") else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import asyncpg
 import pytest
 
 from controlplane.state.batching import Batcher
@@ -42,6 +43,22 @@ async def test_errors_reach_those_whom_they_concern() -> None:
     with pytest.raises(OSError):
         await batcher.submit("all")
     assert await batcher.submit("again") == "again"
+
+
+@pytest.mark.parametrize(
+    "lost", [asyncpg.ConnectionDoesNotExistError(), asyncpg.AdminShutdownError(), asyncpg.InterfaceError("closed")]
+)
+async def test_nothing_runs_twice_when_the_connection_is_lost(lost: Exception) -> None:
+    ran: list[str] = []
+
+    async def run(items: Sequence[str]) -> list[str]:
+        ran.extend(items)
+        raise lost
+
+    batcher = Batcher(run)
+    submitted = (batcher.submit(name) for name in ("one", "other"))
+    assert await asyncio.gather(*submitted, return_exceptions=True) == [lost, lost]
+    assert ran == ["one", "other"], "the batch may have been committed"
 
 
 async def test_what_was_submitted_is_done_though_its_caller_left() -> None:

@@ -171,6 +171,10 @@ def test_a_website_has_nothing_of_the_cloud_and_the_cloud_nothing_of_a_website(c
         assert console.text == "a page", "scripts of the page's cannot look into a console beside it"
         assert httpx.get(f"{account.endpoint}/", headers={"Host": site, **browser}).text == name
     assert "Celaje" in httpx.get(f"{account.endpoint}/_celaje/console/").text
+    for query in ("?X-Amz-a=1", "?Action=ListUsers"):
+        assert "Celaje" not in httpx.get(f"{account.endpoint}/_celaje/console/{query}", headers=host).text
+    signing_in = httpx.post(f"{account.endpoint}/_celaje/sign-in", headers=host, json={})
+    assert "<Error>" in signing_in.text, "it is S3 that answers"
     signed = account.client("sts")
     signed.meta.events.register("before-sign.sts", lambda request, **_: request.headers.add_header("Host", name))
     assert signed.get_caller_identity()["Account"] == account.id
@@ -197,9 +201,10 @@ def test_a_page_under_the_clouds_own_name_is_as_one_of_another_host(account: Acc
     name = uuid.uuid4().hex[:8]
     s3 = website(account, name)
     s3.put_object(Bucket=name, Key="odd", Body=b"<p>", ContentType="unknown/unknown")
+    s3.put_object(Bucket=name, Key="two", Body=b"<p>", ContentType="image/png,text/html")
     s3.put_object(Bucket=name, Key="plain", Body=b"<p>", ContentType="text/plain")
     link = s3.generate_presigned_url("get_object", Params={"Bucket": name, "Key": "index.html"})
-    for url in (f"{account.endpoint}/{name}/index.html", f"{account.endpoint}/{name}/odd", link):
+    for url in (*(f"{account.endpoint}/{name}/{key}" for key in ("index.html", "odd", "two")), link):
         assert httpx.get(url).headers["content-security-policy"].startswith("sandbox "), url
     assert "content-security-policy" not in httpx.get(f"{account.endpoint}/{name}/plain").headers
     answer = s3.get_object(Bucket=name, Key="index.html")["ResponseMetadata"]["HTTPHeaders"]

@@ -75,7 +75,10 @@ async def _copy(run: Run, db: Unit, bucket: Bucket, row: Any, wanted: Any) -> No
     rule = wanted["rule"]
     ctx = await assume(_acting(run, db, bucket), wanted["role"], _SESSION)
     ctx = replace(ctx, service="s3", model="s3", operation="ReplicateObject")
-    target = await buckets.find(ctx, bucket_of(rule["Destination"]["Bucket"]))
+    try:
+        target = await buckets.find(ctx, bucket_of(rule["Destination"]["Bucket"]))
+    except ValueError as error:
+        raise InvalidRequest("Invalid destination bucket ARN") from error
     if target is None or target.versioning != storing.ENABLED or target.id == bucket.id:
         raise InvalidRequest("Destination bucket must exist and keep versions.")
     key = row["key"].decode()
