@@ -35,7 +35,8 @@ ORDER BY created_at DESC LIMIT $4
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A message on its way. `told` is what the outbox shows, `fields` what the gateway gets. `device` is the ARN of a
-    push message's endpoint, `via` the cloud's address, for what is signed later. `failure` says why it goes nowhere."""
+    push message's endpoint, `via` the cloud's address, for what is signed later. `failure` says why it goes nowhere. Of
+    a `secret` one nobody sees what the gateway answers, since that may repeat the text."""
 
     kind: Kind
     id: UUID
@@ -47,6 +48,7 @@ class Letter:
     via: str = ""
     failure: str = ""
     is_event: bool = False
+    secret: bool = False
 
 
 async def put(ctx: Context, letter: Letter) -> None:
@@ -61,6 +63,7 @@ async def put(ctx: Context, letter: Letter) -> None:
         "device": letter.device,
         "via": letter.via,
         "event": letter.is_event,
+        "secret": letter.secret,
     }
     sealed = ctx.engine("sealing").seal(PURPOSE, orjson.dumps(content), str(letter.id))
     await ctx.db.execute(

@@ -164,7 +164,8 @@ async def hand_over(run: Run, key: str) -> Outcome:
     again = not answer.ok and not answer.final and row["attempts"] < len(_PHONE_DELAYS)
     state = outbox.DELIVERED if answer.ok else outbox.WAITING if again else outbox.FAILED
     async with run.step() as db:
-        await db.execute(_ENDED, row["id"], state, f"{answer.status} {answer.text}".replace("\0", ""))
+        told = f"{answer.status}" if content.get("secret") else f"{answer.status} {answer.text}".replace("\0", "")
+        await db.execute(_ENDED, row["id"], state, told)
         ctx = run.acting(db, sending.SERVICE, f"arn:aws:sns:{row['region']}:{row['account_id']}:outbox")
         if answer.gone:
             await platforms.is_gone(ctx, content["device"], key, content["via"], by_event=bool(content.get("event")))

@@ -23,6 +23,10 @@ ON CONFLICT (account_id, region, number) DO UPDATE SET code = excluded.code, tri
     codes_since = CASE WHEN {_RECENT} THEN n.codes_since ELSE now() END
 WHERE NOT ({_RECENT} AND n.codes >= $5) RETURNING true
 """
+_FIND_CODE = """
+SELECT code, tried_at < now() - interval '15 minutes' AS expired FROM sns_sandbox_numbers
+WHERE account_id = $1 AND region = $2 AND number = $3
+"""
 _FIND = "SELECT * FROM sns_sandbox_numbers WHERE account_id = $1 AND region = $2 AND number = $3"
 _TRIED = """
 UPDATE sns_sandbox_numbers SET verified = true, tried_at = now()
@@ -55,8 +59,9 @@ async def enter(ctx: Context, number: str) -> str:
 
 
 async def verify(ctx: Context, number: str, code: str) -> None:
-    """Prove a number. Raises ResourceNotFound, VerificationFailed, and Throttled for who guesses."""
-    row = await ctx.db.fetchrow(_FIND, ctx.account_id, ctx.region, number)
+    """Prove a number, within 15 minutes of its code. Raises ResourceNotFound, VerificationFailed, and Throttled for who
+    guesses."""
+    row = await ctx.db.fetchrow(_FIND_CODE, ctx.account_id, ctx.region, number)
     if row is None:
         raise ResourceNotFound("Phone number does not exist in sandbox")
     attempts, target = ctx.engine("attempts"), f"sms:{ctx.account_id}:{ctx.region}:{number}"
@@ -66,6 +71,8 @@ async def verify(ctx: Context, number: str, code: str) -> None:
         raise Throttled("Too many verification attempts. Please try again later") from error
     if not hmac.compare_digest(row["code"].encode(), code.encode()):
         raise VerificationFailed("The one-time password is incorrect")
+    if row["expired"]:
+        raise VerificationFailed("The one-time password has expired")
     await attempts.succeeded(target)
     await ctx.db.execute(_TRIED, ctx.account_id, ctx.region, number)
 

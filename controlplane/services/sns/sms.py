@@ -72,7 +72,8 @@ async def put(
     ctx: Context, id: UUID, number: str, text: str, attributes: Mapping[str, str], *, shown: str | None = None
 ) -> None:
     """Put a message into the outbox of the context's account, within its limits. `shown` is of a verification: it goes
-    to any number, and is what the outbox tells in place of the text."""
+    to any number, and is what the outbox tells in place of the text. Delivery status tells nothing of it: a digest of
+    the text, or an answer that repeats it, would give the code away."""
     own = await settings(ctx)
     fields = {
         "id": str(id),
@@ -85,11 +86,12 @@ async def put(
     rates = {"SMSSuccessFeedbackRoleArn": own.get("DeliveryStatusIAMRole", "")}
     rates |= {"SMSFailureFeedbackRoleArn": own.get("DeliveryStatusIAMRole", "")}
     rates |= {"SMSSuccessFeedbackSampleRate": own.get("DeliveryStatusSuccessSamplingRate", "")}
-    wanted = reports.wanted(rates, "SMS", f"sns/{ctx.region}/{ctx.account_id}/{_GROUP}")
-    closed = shown is None and ctx.cloud.sms_sandbox and not await sandbox.is_verified(ctx, number)
+    secret = shown is not None
+    closed = not secret and ctx.cloud.sms_sandbox and not await sandbox.is_verified(ctx, number)
     failure = "Destination phone number is not verified" if closed else await _refusal(ctx, own, attributes)
-    notification = reports.notification(str(id), text, timestamp())
-    await outbox.put(ctx, Letter("sms", id, told, fields, wanted, notification, failure=failure))
+    wanted = None if secret else reports.wanted(rates, "SMS", f"sns/{ctx.region}/{ctx.account_id}/{_GROUP}")
+    notification = None if secret else reports.notification(str(id), text, timestamp())
+    await outbox.put(ctx, Letter("sms", id, told, fields, wanted, notification, failure=failure, secret=secret))
 
 
 async def _refusal(ctx: Context, own: Mapping[str, str], attributes: Mapping[str, str]) -> str:

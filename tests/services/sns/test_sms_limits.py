@@ -14,16 +14,20 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.cloud import Account, Cloud
+from tests.services.budgets.conftest import in_database
 from tests.services.sns.test_endpoints import code
+from tests.services.sns.test_reports import log_role, reports
 from tests.services.sns.test_topics import endpoint, shown
 
 PRICE, CEILING = 0.1, 3.0
 FRIEND, STRANGER = "+34123456789", "+34987654321"
 
+_AGE = "UPDATE sns_sandbox_numbers SET tried_at = tried_at - interval '15 minutes' WHERE account_id = $1"
+
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[tuple[Cloud, Any]]:
-    with tempfile.TemporaryDirectory() as folder, endpoint() as (url, heard):
+    with tempfile.TemporaryDirectory() as folder, endpoint(echo=True) as (url, heard):
         Path(folder).chmod(0o711)
         cloud = Cloud(Path(folder), agent=False)
         try:
@@ -88,6 +92,27 @@ def test_texts_go_to_verified_numbers_alone(strict: tuple[Cloud, Any]) -> None:
     assert code(sns.delete_sms_sandbox_phone_number, PhoneNumber=FRIEND) == "UserError", "within a day"
 
 
+def test_a_code_is_told_to_the_phone_alone_and_not_for_long(strict: tuple[Cloud, Any]) -> None:
+    """The gateway repeats all that it is sent, and the account has everything logged."""
+    cloud, heard = strict
+    account = cloud.new_account()
+    sns = account.client("sns")
+    role = {"DeliveryStatusIAMRole": log_role(account), "DeliveryStatusSuccessSamplingRate": "100"}
+    sns.set_sms_attributes(attributes=role)
+    sns.create_sms_sandbox_phone_number(PhoneNumber=FRIEND)
+    right = sent_code(heard)
+    (shown,) = texts(account)
+    assert (shown["Status"], shown["ProviderResponse"]) == ("DELIVERED", "200")
+    assert right not in json.dumps(shown).replace(FRIEND, "").replace(shown["MessageId"], "")
+    sent = sns.publish(PhoneNumber=STRANGER, Message="is logged")
+    (line,) = reports(account, 1)
+    assert line["notification"]["messageId"] == sent["MessageId"], "the code's text came before it"
+    guess = {"PhoneNumber": FRIEND, "OneTimePassword": right}
+    in_database(cloud, _AGE, account.id)
+    assert code(sns.verify_sms_sandbox_phone_number, **guess) == "VerificationException"
+    assert sns.list_sms_sandbox_phone_numbers()["PhoneNumbers"][0]["Status"] == "Pending"
+
+
 def test_codes_and_numbers_are_few_and_guesses_slow(strict: tuple[Cloud, Any]) -> None:
     cloud, heard = strict
     sns = cloud.new_account().client("sns")
@@ -126,7 +151,7 @@ def test_all_accounts_together_stay_below_the_ceiling(strict: tuple[Cloud, Any])
         list(threads.map(lambda n: clients[n % 2].publish(PhoneNumber=FRIEND, Message="x"), range(40)))
     outcomes = [one for account in accounts for one in texts(account)]
     sent = [one for one in outcomes if one["Status"] == "DELIVERED"]
-    before = 3  # of the first test: a code, a text, and one by way of a topic
+    before = 4  # of the first tests: two codes, a text, and one by way of a topic
     assert len(sent) == round(CEILING / PRICE) - before
     assert {one["ProviderResponse"] for one in outcomes if one not in sent} == {"No quota left for account"}
     assert len(outcomes) == 42

@@ -189,8 +189,9 @@ def test_a_fifo_topic_keeps_order_and_knows_repeats(lab: Lab) -> None:
 
 
 @contextmanager
-def endpoint(*statuses: int) -> Iterator[tuple[str, Queue[tuple[dict[str, str], str]]]]:
-    """An HTTP server that keeps what it is sent, and answers the statuses in turn, then 200."""
+def endpoint(*statuses: int, echo: bool = False) -> Iterator[tuple[str, Queue[tuple[dict[str, str], str]]]]:
+    """An HTTP server that keeps what it is sent, and answers the statuses in turn, then 200. With `echo` it
+    answers what it was sent."""
     heard: Queue[tuple[dict[str, str], str]] = Queue()
     left = list(statuses)
 
@@ -199,8 +200,10 @@ def endpoint(*statuses: int) -> Iterator[tuple[str, Queue[tuple[dict[str, str], 
             body = self.rfile.read(int(self.headers["content-length"])).decode()
             heard.put(({name.lower(): value for name, value in self.headers.items()}, body))
             self.send_response(left.pop(0) if left else 200)
-            self.send_header("content-length", "0")
+            answer = body.encode() if echo else b""
+            self.send_header("content-length", str(len(answer)))
             self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, *_: Any) -> None: ...
 
