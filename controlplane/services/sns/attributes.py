@@ -35,7 +35,7 @@ _OF_SUBSCRIPTIONS = frozenset(
     {"DeliveryPolicy", "FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy"}
     | {"SubscriptionRoleArn", "ReplayPolicy"}
 )
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 _LONGEST_NAME = 100
 _NO_RAW = ("email", "email-json", "sms", "application", "lambda")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -71,7 +71,7 @@ def check_feedback(name: str, value: str) -> None:
     if name.endswith("SampleRate"):
         if not (value.isascii() and value.isdigit() and int(value) <= 100):
             raise InvalidParameter(f"Attributes Reason: {name}: Invalid value [{value}]. Must be between 0 and 100.")
-    elif not _ROLE.fullmatch(value):
+    elif not ROLE.fullmatch(value):
         raise InvalidParameter(f"Attributes Reason: {name}: Invalid value [{value}]. Must be the ARN of an IAM role.")
 
 

@@ -58,6 +58,8 @@ def test_text_messages_go_to_the_gateway_within_the_limit(phones: Phones) -> Non
     account = phones.cloud.new_account()
     sns = account.client("sns")
     assert code(sns.set_sms_attributes, attributes={"MonthlySpendLimit": "-1"}) == "InvalidParameter"
+    for role in ("me", f"arn:aws:iam::{account.id}:user/me"):
+        assert code(sns.set_sms_attributes, attributes={"DeliveryStatusIAMRole": role}) == "InvalidParameter"
     settings = {"DefaultSenderID": "celaje", "DeliveryStatusIAMRole": log_role(account)}
     settings |= {"DeliveryStatusSuccessSamplingRate": "100"}
     sns.set_sms_attributes(attributes=settings)

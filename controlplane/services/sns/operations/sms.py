@@ -9,6 +9,7 @@ from controlplane.core.context import Context
 from controlplane.core.operation import ANY, operation
 from controlplane.core.paging import decode_token, encode_token
 from controlplane.services.sns import sandbox, sms
+from controlplane.services.sns.attributes import ROLE
 from controlplane.services.sns.errors import InvalidParameter, OptedOut
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ async def set_sms_attributes(ctx: Context, request: SetSMSAttributesInputTypeDef
             )
         if name == "DefaultSMSType" and value not in sms.TYPES:
             raise InvalidParameter("DefaultSMSType is invalid", bare=True)
+        if name == "DeliveryStatusIAMRole" and value and not ROLE.fullmatch(value):
+            raise InvalidParameter("DeliveryStatusIAMRole is invalid", bare=True)
         if name in _NUMBERS and not (value.isascii() and value.isdigit() and int(value) <= _NUMBERS[name]):
             raise InvalidParameter(f"{name} is invalid", bare=True)
     await ctx.db.execute(_SET, ctx.account_id, ctx.region, dict(request["attributes"]))
