@@ -44,14 +44,8 @@ def _packed(plain: bytes, group_id: int, sealer: Sealer, key: bytes | None) -> b
     return sealer.seal(_PURPOSE, packed, str(group_id))
 
 
-async def unpack(row: Any, sealer: Sealer, key: bytes | None = None) -> Events:
+def unpack(row: Any, sealer: Sealer, key: bytes | None = None) -> Events:
     """The events of a row of `logs_batches`. `key` is the data key of one that has a `key_id`."""
-    if row["size"] < _LONG:
-        return _unpacked(row, sealer, key)
-    return await asyncio.to_thread(_unpacked, row, sealer, key)
-
-
-def _unpacked(row: Any, sealer: Sealer, key: bytes | None) -> Events:
     content, bound = row["content"], str(row["group_id"])
     if key is not None:
         packed = AESGCM(key).decrypt(content[:_NONCE], content[_NONCE:], bound.encode())

@@ -48,27 +48,34 @@ async def for_writing(ctx: Context, group: Any) -> tuple[int, bytes] | None:
         return kept[1]
     row = await ctx.db.fetchrow(_NEWEST, *name)
     if row is not None:
-        found = row["id"], await for_reading(ctx, group, row["id"])
+        until, key = await _opened(ctx, group, row["id"])
+        found = row["id"], key
     else:
         made = await _asked(ctx, group["name"], "GenerateDataKey", {"KeyId": group["key_arn"], "KeySpec": "AES_256"})
         # Committed by itself: an event must never be on disk without its key, which is kept here beyond this request.
         async with ctx.engine("database").unit() as db:
             [row] = await db.alone(_INSERT, *name, made["CiphertextBlob"])
-        found = row["id"], made["Plaintext"]
-    _keep(_writing, name, found)
+        until, found = time.monotonic() + _SECONDS, (row["id"], made["Plaintext"])
+    _keep(_writing, name, until, found)
     return found
 
 
 async def for_reading(ctx: Context, group: Any, id: int) -> bytes:
     """The bytes of a group's key by its number, if KMS lets us have it. Raises AccessDeniedException."""
+    return (await _opened(ctx, group, id))[1]
+
+
+async def _opened(ctx: Context, group: Any, id: int) -> tuple[float, bytes]:
+    """Until when a key may be kept, and its bytes."""
     kept = _reading.get(id)
     if kept is not None and kept[0] > time.monotonic():
-        return kept[1]
+        return kept
+    until = time.monotonic() + _SECONDS
     row = await ctx.db.cached_row(_WRAPPED, id, group["id"])
     opened = await _asked(ctx, group["name"], "Decrypt", {"CiphertextBlob": row["wrapped"]})
     plaintext: bytes = opened["Plaintext"]
-    _keep(_reading, id, plaintext)
-    return plaintext
+    _keep(_reading, id, until, plaintext)
+    return until, plaintext
 
 
 async def _asked(ctx: Context, name: str, operation: str, request: Mapping[str, Any]) -> Any:
@@ -87,8 +94,8 @@ async def _asked(ctx: Context, name: str, operation: str, request: Mapping[str, 
         ) from error
 
 
-def _keep(cache: OrderedDict[Any, Any], name: Any, value: Any) -> None:
+def _keep(cache: OrderedDict[Any, Any], name: Any, until: float, value: Any) -> None:
     cache.pop(name, None)
     if len(cache) >= _MOST:
         cache.popitem(last=False)
-    cache[name] = time.monotonic() + _SECONDS, value
+    cache[name] = until, value

@@ -72,6 +72,7 @@ class Batch(Base):
         Index("ix_logs_batches_first", "stream_id", "first_at", "id"),
         Index("ix_logs_batches_last", "stream_id", "last_at", "id"),
         Index("ix_logs_batches_group", "group_id", "first_at", "id"),
+        Index("ix_logs_batches_group_last", "group_id", "last_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

@@ -78,6 +78,28 @@ def test_batches_that_overlap_make_one_sequence(group: Group) -> None:
     assert len(set(ids)) == len(wanted)
 
 
+def test_much_that_straddles_a_page_ends_it_early(group: Group) -> None:
+    """More than is looked through for one request: empty pages come between, and lead on."""
+    start = now() - 23 * HOUR
+    for number in range(36):
+        group.put([(start + number, "x" * 1_000_000), (start + 20 * HOUR + number, f"end {number}")])
+    for number in range(7):
+        group.put([(start + 10 * HOUR + number, f"middle {number}")])
+    wanted = [*(f"middle {number}" for number in range(7)), *(f"end {number}" for number in range(36))]
+    told, token, empty = [], None, 0
+    while True:
+        more = {"nextToken": token} if token else {}
+        answer = group.get(limit=20, startFromHead=True, startTime=start + HOUR, **more)
+        if answer["nextForwardToken"] == token:
+            break
+        token = answer["nextForwardToken"]
+        told += messages(answer)
+        empty += not answer["events"]
+    assert told == wanted
+    assert empty
+    assert group.found(startTime=start + HOUR, PaginationConfig={"PageSize": 20}) == wanted
+
+
 def test_a_page_ends_at_a_mebibyte(group: Group) -> None:
     at = now()
     for number in range(3):

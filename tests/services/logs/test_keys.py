@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
+from types import SimpleNamespace
 from typing import Any
 
+from controlplane.services.logs import keys
 from tests.cloud import Account
 from tests.services.logs.conftest import Group, code, messages, now
 
@@ -46,3 +49,17 @@ def test_a_key_that_may_not_be_used_is_refused(account: Account, group: Group) -
     account.client("kms").disable_key(KeyId=other["KeyId"])
     logs.create_log_stream(logGroupName="other", logStreamName="s")
     assert code(Group(logs, "other").put, events=[(now(), "x")]) == "InvalidParameterException"
+
+
+async def test_writing_keeps_a_key_no_longer_than_reading_did() -> None:
+    async def newest(*_: Any) -> Any:
+        return {"id": -1}
+
+    until = time.monotonic() + 10
+    keys._reading[-1] = until, b"key"
+    ctx: Any = SimpleNamespace(db=SimpleNamespace(fetchrow=newest))
+    try:
+        assert await keys.for_writing(ctx, {"id": -1, "key_arn": "arn"}) == (-1, b"key")
+        assert keys._writing[-1, "arn"][0] == until
+    finally:
+        del keys._reading[-1], keys._writing[-1, "arn"]

@@ -11,14 +11,15 @@ from controlplane.core.operation import operation
 from controlplane.core.paging import decode_token, encode_token
 from controlplane.services.logs import batches, groups, keys, patterns, positions, reading
 from controlplane.services.logs.errors import InvalidParameterException, NoSuchStream
-from controlplane.services.logs.positions import LATEST, Position
-from controlplane.services.logs.reading import Range
+from controlplane.services.logs.positions import LATEST, Place
+from controlplane.services.logs.reading import MOST, Page, Range
 
 _LARGEST = 1_048_576
 _OVERHEAD = 26
 """Bytes that count for each event beside its message."""
 _OLDEST, _NEWEST = 14 * 86_400_000, 2 * 3_600_000
-_MOST = 10_000
+_FEW = 100
+"""Streams that are read one by one; where a prefix means more, the whole group is looked through."""
 _PUT = """
 WITH stream AS (
   UPDATE logs_streams SET first_at = least(first_at, $3), last_at = greatest(last_at, $4),
@@ -29,7 +30,7 @@ SELECT $1, id, $3, $4, $5, $6, $7, $8 FROM stream RETURNING id
 """
 _STREAM = "SELECT id FROM logs_streams WHERE group_id = $1 AND name = $2"
 _NAMED = "SELECT id FROM logs_streams WHERE group_id = $1 AND name = ANY($2)"
-_PREFIXED = "SELECT id FROM logs_streams WHERE group_id = $1 AND starts_with(name, $2)"
+_PREFIXED = "SELECT id FROM logs_streams WHERE group_id = $1 AND starts_with(name, $2) LIMIT $3"
 
 
 @operation("PutLogEvents", on=groups.on_stream)
@@ -100,27 +101,36 @@ async def get_log_events(ctx: Context, request: Any) -> dict[str, Any]:
     groups.check_named(request)
     group = groups.the_group(ctx)
     start, end = _times(ctx, group, request)
-    forward, cursor = bool(request.get("startFromHead")), None
+    forward, given = bool(request.get("startFromHead")), None
     if request.get("nextToken"):
         try:
-            way, cursor = positions.parse_token(request["nextToken"])
+            way, given = positions.parse_token(request["nextToken"])
         except ValueError as error:
             raise InvalidParameterException("The specified nextToken is invalid.") from error
         forward = way == "f"
-    range = Range(start, end, stream=await _stream(ctx, group, request["logStreamName"]))
-    begin = cursor or (positions.FIRST if forward else positions.LAST)
-    found = await reading.page(ctx, group, range, begin, request.get("limit") or _MOST, forward=forward)
-    events = sorted(found.events)
-    first: Position = events[0].position if events else cursor or (start, 0, 0)
-    last: Position = events[-1].position if events else cursor or (start, 0, 0)
+    range = Range(start, end, group["id"], [await _stream(ctx, group, request["logStreamName"])])
+    begin = given or _begin(forward=forward)
+    found = await reading.page(ctx, group, range, begin, request.get("limit") or MOST, forward=forward)
+    events = found.events if forward else found.events[::-1]
     return {
         "events": [
             {"timestamp": event.position[0], "message": event.message, "ingestionTime": event.ingested_at}
             for event in events
         ],
-        "nextForwardToken": positions.token("f", last),
-        "nextBackwardToken": positions.token("b", first),
+        **_tokens(found, begin if given or found.more else Place((start, 0, 0)), forward=forward),
     }
+
+
+def _begin(*, forward: bool) -> Place:
+    return Place(positions.FIRST if forward else positions.LAST)
+
+
+def _tokens(page: Page, begin: Place, *, forward: bool) -> dict[str, str]:
+    """Where to go on, and back to what is before."""
+    onward = page.place if page.events or page.more else begin
+    back = Place(page.events[0].position if page.events else begin.cursor)
+    later, earlier = (onward, back) if forward else (back, onward)
+    return {"nextForwardToken": positions.token("f", later), "nextBackwardToken": positions.token("b", earlier)}
 
 
 def _times(ctx: Context, group: Any, request: Any) -> tuple[int, int]:
@@ -139,11 +149,13 @@ async def filter_log_events(ctx: Context, request: Any) -> dict[str, Any]:
     group = groups.the_group(ctx)
     start, end = _times(ctx, group, request)
     forward = request.get("startFromHead") is not False
-    streams = await _streams(ctx, group, request)
-    scope = {"group": group["id"]} if streams is None else {"streams": streams}
-    range, wanted = Range(start, min(end + 1, LATEST), **scope), patterns.compiled(request.get("filterPattern") or "")
-    begin = _cursor(request) or (positions.FIRST if forward else positions.LAST)
-    found = await reading.page(ctx, group, range, begin, request.get("limit") or _MOST, forward=forward, wanted=wanted)
+    scope = await _scope(ctx, group, request)
+    range, wanted = (
+        Range(start, min(end + 1, LATEST), group["id"], **scope),
+        patterns.compiled(request.get("filterPattern") or ""),
+    )
+    begin = _place(request) or _begin(forward=forward)
+    found = await reading.page(ctx, group, range, begin, request.get("limit") or MOST, forward=forward, wanted=wanted)
     told = {
         "events": [
             {
@@ -157,34 +169,33 @@ async def filter_log_events(ctx: Context, request: Any) -> dict[str, Any]:
         ],
         "searchedLogStreams": [],
     }
-    return {**told, "nextToken": encode_token(positions.number(found.position))} if found.more else told
+    return {**told, "nextToken": encode_token(positions.text(found.place))} if found.more else told
 
 
-def _cursor(request: Any) -> Position | None:
+def _place(request: Any) -> Place | None:
     token = request.get("nextToken")
     if not token:
         return None
     try:
         digits = decode_token(token)
-    except ValueError:
-        digits = None
-    if not isinstance(digits, str) or not (digits.isascii() and digits.isdigit()) or len(digits) != positions.DIGITS:
-        raise InvalidParameterException("The specified nextToken is invalid.")
-    return positions.parse(digits)
+        return positions.parse(digits if isinstance(digits, str) else "")
+    except ValueError as error:
+        raise InvalidParameterException("The specified nextToken is invalid.") from error
 
 
-async def _streams(ctx: Context, group: Any, request: Any) -> list[int] | None:
-    """The streams that are asked for; None for all. Raises ResourceNotFoundException, InvalidParameterException."""
+async def _scope(ctx: Context, group: Any, request: Any) -> dict[str, Any]:
+    """The streams that are asked for, by number or prefix; nothing where all are. Raises ResourceNotFoundException,
+    InvalidParameterException."""
     names, prefix = request.get("logStreamNames"), request.get("logStreamNamePrefix")
     if names and prefix:
         raise InvalidParameterException("logStreamNames and logStreamNamePrefix are mutually exclusive parameters.")
     if prefix is not None:
-        rows = [] if "\x00" in prefix else await ctx.db.fetch(_PREFIXED, group["id"], prefix)
-        return [row["id"] for row in rows]
+        rows = [] if "\x00" in prefix else await ctx.db.fetch(_PREFIXED, group["id"], prefix, _FEW + 1)
+        return {"prefix": prefix} if len(rows) > _FEW else {"streams": [row["id"] for row in rows]}
     if not names:
-        return None
+        return {}
     wanted = sorted({name for name in names if "\x00" not in name})
     rows = await ctx.db.fetch(_NAMED, group["id"], wanted)
     if len(rows) < len(set(names)):
         raise NoSuchStream
-    return [row["id"] for row in rows]
+    return {"streams": [row["id"] for row in rows]}
