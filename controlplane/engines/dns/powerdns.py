@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import ip_network
 from itertools import groupby
 from pathlib import Path
@@ -69,7 +70,7 @@ class PowerDns:
         if found is None or found["account"] != owner:
             return False
         there = {_row(item): item["id"] for item in await db.fetch(_RECORDS, found["id"])}
-        wanted = set(rows(name, zone))
+        wanted = await asyncio.to_thread(lambda: set(rows(name, zone)))
         await db.execute(_DROP, [id for row, id in there.items() if row not in wanted])
         await db.executemany(_ADD, [(found["id"], *row) for row in wanted - there.keys()])
         return True
@@ -193,13 +194,18 @@ def _drawn(type: str, answer: Answer) -> str:
     """A LUA record: PowerDNS draws the number of a choice. It runs what stands here, so that values are written as
     nothing but letters, digits and escapes."""
     text = ""
-    ordered = sorted(answer.near, key=lambda item: (-ip_network(item[0]).prefixlen, item[1]))
+    ordered = sorted(answer.near, key=lambda item: (-_length(item[0]), item[1]))
     for choices, group in groupby(ordered, key=lambda item: item[1]):
         networks = ",".join(_network(network) for network, _ in group)
         text += f"if netmask({{{networks}}}) then {_choice(type, choices)} end "
     return f'{type} ";{text}{_choice(type, answer.choices)}"'
 
 
+def _length(network: str) -> int:
+    return int(network.rpartition("/")[2])
+
+
+@lru_cache(5000)
 def _network(text: str) -> str:
     """Written anew from its numbers: an IPv6 address may carry a scope, which is any text."""
     network = ip_network(text)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controlplane.core.context import Context
-from controlplane.services.route53 import aliases, cidr, geography, names, queries, records
+from controlplane.services.route53 import aliases, cidr, geography, names, queries, reach, records
 from controlplane.services.route53.errors import InvalidChangeBatch, InvalidDomainName, InvalidInput, NoSuchHealthCheck
 
 MOST_RECORDS = 10_000
@@ -136,6 +136,7 @@ class Batch:
             self._check_set(name, type, sets[name, type])
         for key in sorted(changed):
             self._check_alias(key, self.after[key])
+        self._check_loop({key[:2] for key in changed if "AliasTarget" in self.after[key]})
         if len(self.after) > MOST_RECORDS:
             self.messages.append(f"Number of records limit of {MOST_RECORDS} exceeded.")
 
@@ -192,6 +193,14 @@ class Batch:
         elif not any(other[:2] == (name, key[1]) and other != key for other in self.after):
             self.messages.append(f"{told} that target was not found")
 
+    def _check_loop(self, aliased: set[tuple[str, str]]) -> None:
+        found = reach.loop(reach.grouped(self.after.values())) if aliased else ()
+        for name, type in sorted(aliased & set(found)):
+            self.messages.append(
+                f"RRSet of type {type} with DNS name {name} is not permitted as it creates a CNAME or alias loop in "
+                "the zone."
+            )
+
     async def write(self, ctx: Context) -> None:
         """Raises NoSuchHealthCheck, InvalidChangeBatch."""
         changed = {key: content for key, content in self.after.items() if content is not self.before.get(key)}
@@ -201,23 +210,13 @@ class Batch:
         wanted = {_location(content) for content in changed.values() if "CidrRoutingConfig" in content}
         if missing := await cidr.missing(ctx, wanted):
             raise InvalidChangeBatch(missing)
-        if wanted or any("AliasTarget" in content for content in changed.values()):
-            await self._check_answers(ctx)
+        if excess := await cidr.excess(ctx, self.after.values()):
+            raise InvalidChangeBatch([excess])
         for key in self.before.keys() - self.after.keys():
             await queries.drop_record(ctx.db, self._zone["id"], *key)
         for (name, type, identifier), content in changed.items():
             place, check = names.sort_key(name), content.get("HealthCheckId")
             await queries.put_record(ctx.db, self._zone["id"], name, type, identifier, place, check, content)
-
-    async def _check_answers(self, ctx: Context) -> None:
-        """Raises InvalidChangeBatch."""
-        if await cidr.answers(ctx.db, self.after.values()) > cidr.MOST_ANSWERS:
-            raise InvalidChangeBatch(
-                [
-                    f"Number of answers by CIDR blocks limit of {cidr.MOST_ANSWERS} exceeded: names that go by a CIDR "
-                    "collection times its CIDR blocks."
-                ]
-            )
 
 
 async def _check_health_checks(ctx: Context, ids: set[str]) -> None:

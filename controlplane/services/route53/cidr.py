@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from controlplane.core.context import Context, Unit
+from controlplane.services.route53 import reach
 
 _BLOCKS = """
 SELECT collection_id, location, cidr FROM route53_cidr_blocks WHERE collection_id = ANY($1) ORDER BY 1, 2, 3
@@ -20,39 +20,19 @@ SELECT DISTINCT zone_id FROM route53_record_sets
 WHERE content -> 'CidrRoutingConfig' ->> 'CollectionId' = $1
     AND ($2::text[] IS NULL OR content -> 'CidrRoutingConfig' ->> 'LocationName' = ANY($2)) ORDER BY zone_id
 """
+_COUNT = "SELECT count(*) FROM route53_cidr_blocks WHERE collection_id = ANY($1)"
 
 
-_COUNT = """
-SELECT collection_id, count(*) AS blocks FROM route53_cidr_blocks WHERE collection_id = ANY($1) GROUP BY collection_id
-"""
-MOST_ANSWERS = 100_000
-"""Names that go by a collection, times its blocks, in a zone: for each of these an answer is worked out."""
+async def networks(db: Unit, contents: Iterable[Mapping[str, Any]]) -> int:
+    """How many blocks the collections have that record sets name."""
+    named = {content["CidrRoutingConfig"]["CollectionId"] for content in contents if "CidrRoutingConfig" in content}
+    return int(await db.fetchval(_COUNT, sorted(named))) if named else 0
 
 
-async def answers(db: Unit, contents: Iterable[Mapping[str, Any]]) -> int:
-    """How many answers of a zone with these record sets go by blocks of collections."""
-    names = _names_by_collection(contents)
-    found = await db.fetch(_COUNT, sorted(names)) if names else ()
-    return sum(row["blocks"] * names[row["collection_id"]] for row in found)
-
-
-def _names_by_collection(contents: Iterable[Mapping[str, Any]]) -> Counter[str]:
-    """How many names go by each collection, by way of aliases too."""
-    going: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    aliases: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    for content in contents:
-        key = content["Name"], content["Type"]
-        if "CidrRoutingConfig" in content:
-            going[content["CidrRoutingConfig"]["CollectionId"]].add(key)
-        if "AliasTarget" in content:
-            aliases[content["AliasTarget"]["DNSName"], content["Type"]].append(key)
-    for seen in going.values():
-        waiting = list(seen)
-        while waiting:
-            fresh = set(aliases[waiting.pop()]) - seen
-            seen |= fresh
-            waiting += fresh
-    return Counter({collection: len(seen) for collection, seen in going.items()})
+async def excess(ctx: Context, contents: Collection[Mapping[str, Any]]) -> str | None:
+    """What is too much to be worked out, of a zone with these record sets."""
+    blocks = await networks(ctx.db, contents)
+    return reach.excess(reach.grouped(contents), blocks + len(ctx.cloud.dns_places))
 
 
 async def blocks_for(db: Unit, rows: Iterable[Any]) -> list[tuple[str, str, str]]:

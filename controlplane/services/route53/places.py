@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import Any
 
@@ -33,10 +34,7 @@ class Place:
 
     def point(self) -> geography.Point:
         """Where that is: where it is in no region, one in the same country or on the same continent stands for it."""
-        if self.region in geography.REGIONS:
-            return geography.REGIONS[self.region]
-        nearest = min(geography.REGIONS, key=lambda region: self.distance(region))
-        return geography.REGIONS[nearest]
+        return _point(replace(self, locations=()))
 
     def within(self, config: Mapping[str, Any]) -> int:
         """How well a CidrRoutingConfig fits: 2 by its location, 1 as the default, 0 not at all."""
@@ -62,6 +60,15 @@ class Place:
         return 3 if country == self.country else 0
 
 
+@lru_cache(1000)
+def _point(place: Place) -> geography.Point:
+    if place.region in geography.REGIONS:
+        return geography.REGIONS[place.region]
+    nearest = min(geography.REGIONS, key=lambda region: place.distance(region))
+    return geography.REGIONS[nearest]
+
+
+@lru_cache(1000)
 def place(text: str) -> Place:
     """Of a region, or of `continent-country-subdivision`."""
     if text[:1].islower():

@@ -53,7 +53,8 @@ async def serve(run: Run, id: str) -> Outcome:
             published = await vpcs.publish(run, db, row, rows, sick, targets)
         else:
             near = places.of_networks(cloud.dns_places, await cidr.blocks_for(db, rows))
-            zone = Renderer(rows, sick, targets, places.somewhere(cloud.regions[0]), near).zone()
+            renderer = Renderer(rows, sick, targets, places.somewhere(cloud.regions[0]), near)
+            zone = await asyncio.to_thread(renderer.zone)  # it may take a second: others run meanwhile
             ours = await _write(db, engine, row, rows, zone)
             keys = await dnssec.published(run, db, row) if ours else []
     if row["private"]:

@@ -8,13 +8,11 @@ from typing import Any
 
 from controlplane.core.public_names import AliasTarget
 from controlplane.engines.dns.contract import Answer
-from controlplane.services.route53 import aliases, geography, names, records
+from controlplane.services.route53 import aliases, geography, names, reach, records
 from controlplane.services.route53.places import Place
 
 _ALIAS_TTL = 60
 _MOST_MULTIVALUES = 8
-_DEEPEST = 8
-_BY_PLACE = ("Region", "GeoLocation", "GeoProximityLocation", "CidrRoutingConfig")
 
 
 class Renderer:
@@ -34,61 +32,48 @@ class Renderer:
         for row in rows:
             self._sets[row["name"], row["type"]].append(row["content"])
         self._first = {name: (name, type) for name, type in reversed(self._sets)}
-        # An alias may be met on many ways, each of which doubles with each step: it is looked at once a depth.
+        # An alias may be met on many ways, each of which doubles with each step: it is looked at once a depth, and once
+        # a place where its answer goes by the place.
         self._answers: dict[tuple[str, str, int], Answer | None] = {}
+        self._same: dict[tuple[str, str, int], Answer | None] = {}
+        self._values: dict[int, Answer] = {}
         self._well: dict[tuple[str, int], bool] = {}
         self._sick = sick
-        self._own = self._place = own
-        located = any(kind in one for each in self._sets.values() for one in each for kind in _BY_PLACE)
-        self._near = dict(near or {}) if located else {}
+        self._own = own
+        self._located = reach.located(self._sets) if near else set()
+        self._near = dict(near or {}) if self._located else {}
 
     def zone(self) -> dict[tuple[str, str], Answer]:
-        """All answers, for the engine."""
+        """All answers, for the engine. For each place only what depends on it is worked out anew."""
+        here = self._at(self._own, self._sets)
+        there = {place: self._at(place, self._located) for place in set(self._near.values())}
         found = {}
-        for name, type in self._sets:
-            answer = self._everywhere(name, type)
+        for key in self._sets:
+            answer = self._everywhere(here[key], {place: each[key] for place, each in there.items() if key in each})
             if answer is not None:
-                found[names.served(name), type] = answer
+                found[names.served(key[0]), key[1]] = answer
         return found
 
-    def _everywhere(self, name: str, type: str) -> Answer | None:
-        """What a name answers, with what it answers near by. Name by name, and only where it depends on the place: a
-        zone may have thousands of names, and its collections a thousand places."""
-        answer = self._at(self._own, name, type)
-        if not self._near or not self._located(name, type):
-            return answer
+    def _at(self, place: Place, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Answer | None]:
+        self._place = place
+        self._answers.clear()
+        return {key: self._answer(*key, 0) for key in keys}
+
+    def _everywhere(self, answer: Answer | None, near: Mapping[Place, Answer | None]) -> Answer | None:
+        """What a name answers, with what it answers near by."""
         none = Answer(_ALIAS_TTL, ())
         here = answer or none
-        other = {place: self._at(place, name, type) or none for place in set(self._near.values())}
+        other = {place: each or none for place, each in near.items()}
         if all(each.choices == here.choices for each in other.values()):
             return answer
         ttl = min(each.ttl for each in (here, *other.values()))
         return Answer(ttl, here.choices, tuple((net, other[place].choices) for net, place in self._near.items()))
 
-    def _at(self, place: Place, name: str, type: str) -> Answer | None:
-        if place is not self._place:
-            self._place = place
-            self._answers.clear()
-        return self._answer(name, type, 0)
-
-    def _located(self, name: str, type: str) -> bool:
-        """Whether an answer may go by the place of whoever asks; aliases are followed."""
-        seen, waiting = {name}, [name]
-        while waiting:
-            for one in self._sets.get((waiting.pop(), type), ()):
-                if any(kind in one for kind in _BY_PLACE):
-                    return True
-                target = one["AliasTarget"]["DNSName"] if "AliasTarget" in one else name
-                if target not in seen:
-                    seen.add(target)
-                    waiting.append(target)
-        return False
-
     def _answer(self, name: str, type: str, depth: int) -> Answer | None:
-        key = name, type, depth
-        if key not in self._answers:
-            self._answers[key] = self._work_out(name, type, depth)
-        return self._answers[key]
+        key, known = (name, type, depth), self._answers if (name, type) in self._located else self._same
+        if key not in known:
+            known[key] = self._work_out(name, type, depth)
+        return known[key]
 
     def _work_out(self, name: str, type: str, depth: int) -> Answer | None:
         members = self._sets.get((name, type), [])
@@ -110,14 +95,19 @@ class Renderer:
     def _of_one(self, content: Mapping[str, Any], type: str, depth: int) -> Answer | None:
         target = content.get("AliasTarget")
         if target is None:
-            values = tuple(records.served(type, item["Value"]) for item in content["ResourceRecords"])
-            return Answer(int(content["TTL"]), ((1, values),))
+            return self._plain(content, type)
         if (found := self._of_service(target)) is not None:
             return Answer(_ALIAS_TTL, ((1, values),)) if (values := aliases.values(type, found)) else None
-        if depth >= _DEEPEST:
+        if depth >= reach.DEEPEST:
             return None
         answer = self._answer(target["DNSName"], type, depth + 1)
         return Answer(_ALIAS_TTL, answer.choices) if answer is not None else None
+
+    def _plain(self, content: Mapping[str, Any], type: str) -> Answer:
+        if id(content) not in self._values:
+            values = tuple(records.served(type, item["Value"]) for item in content["ResourceRecords"])
+            self._values[id(content)] = Answer(int(content["TTL"]), ((1, values),))
+        return self._values[id(content)]
 
     def _of_service(self, target: Mapping[str, Any]) -> AliasTarget | None:
         found = self._targets.get(target["DNSName"])
@@ -127,7 +117,7 @@ class Renderer:
         if content.get("HealthCheckId") in self._sick:
             return False
         target = content.get("AliasTarget")
-        if target is None or not target["EvaluateTargetHealth"] or depth >= _DEEPEST:
+        if target is None or not target["EvaluateTargetHealth"] or depth >= reach.DEEPEST:
             return True
         if (found := self._of_service(target)) is not None:
             return found.healthy

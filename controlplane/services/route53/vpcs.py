@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -87,7 +88,7 @@ async def publish(
     ctx = run.acting(db, "route53.amazonaws.com", arn(zone["id"]), account_id=zone["account_id"])
     found = await db.fetch(_REGIONS_OF, zone["id"])
     rendered = {
-        region: _document(zone, Renderer(rows, sick, targets, places.place(region)))
+        region: await asyncio.to_thread(_document, zone, Renderer(rows, sick, targets, places.place(region)))
         for region in {row["vpc_region"] for row in found}
     }
     for row in sorted(found, key=lambda row: str(row["vpc_id"])):

@@ -9,12 +9,13 @@ import dns.edns
 import dns.message
 import dns.query
 import pytest
+from botocore.exceptions import ClientError
 
 from controlplane.engines.dns import powerdns
 from controlplane.engines.dns.contract import Answer
-from controlplane.services.route53 import geography, places
+from controlplane.services.route53 import geography, places, reach
 from controlplane.services.route53.rendering import Renderer
-from tests.cloud import Account, Cloud
+from tests.cloud import PLACES, Account, Cloud
 from tests.services.organizations.test_organizations import code
 from tests.services.route53.conftest import Zone
 
@@ -135,36 +136,57 @@ def test_the_nearest_place_answers_and_a_bias_moves_it(zone: Zone, cloud: Cloud)
     assert code(lambda: zone.change(near("x", "x", "192.0.2.9", **far))) == "InvalidInput"
 
 
+def row(name: str, *values: str, to: str = "", **content: Any) -> dict[str, Any]:
+    """A record set as the database has it: values, or an alias."""
+    plain = {"TTL": 60, "ResourceRecords": [{"Value": value} for value in values]}
+    alias = {"AliasTarget": {"DNSName": to, "HostedZoneId": "Z", "EvaluateTargetHealth": False}}
+    return {"name": name, "type": "A", "content": {"Name": name, "Type": "A", **(alias if to else plain), **content}}
+
+
+def excess(rows: list[dict[str, Any]], networks: int) -> str | None:
+    return reach.excess(reach.grouped(item["content"] for item in rows), networks)
+
+
+CONFIG = {"CollectionId": "c", "LocationName": "7"}
+
+
 def test_only_names_that_go_by_places_are_worked_out_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    def row(name: str, **content: Any) -> dict[str, Any]:
-        return {"name": name, "type": "A", "content": content}
-
-    def value(text: str) -> dict[str, Any]:
-        return {"TTL": 60, "ResourceRecords": [{"Value": text}]}
-
-    config = {"CollectionId": "c", "LocationName": "7"}
-    alias = {"AliasTarget": {"DNSName": "here.t.", "EvaluateTargetHealth": False}}
-    plain = [row(f"n{number}.t.", **value("192.0.2.9")) for number in range(100)]
-    rows = [*plain, row("here.t.", CidrRoutingConfig=config, **value("192.0.2.1")), row("way.t.", **alias)]
+    plain = [row(f"n{number}.t.", "192.0.2.9", Weight=1) for number in range(100)]
+    ring = [row("ring.t.", to=f"n{number}.t.", Weight=1) for number in range(100)]
+    ways = [row("way.t.", to="here.t.", Weight=1), row("way.t.", to="ring.t.", Weight=1)]
+    rows = [*plain, *ring, *ways, row("here.t.", "192.0.2.1", CidrRoutingConfig=CONFIG)]
     near = {f"10.0.{number}.0/24": places.Place(locations=(("c", str(number)),)) for number in range(200)}
-    asked: list[str] = []
-    answer = Renderer._answer
+    worked, rest = Renderer._work_out, iter(range(3 * 100 + 2 + 3 * 201))
 
     def counted(self: Renderer, name: str, type: str, depth: int) -> Answer | None:
-        asked.append(name)
-        return answer(self, name, type, depth)
+        next(rest)
+        return worked(self, name, type, depth)
 
-    monkeypatch.setattr(Renderer, "_answer", counted)
+    monkeypatch.setattr(Renderer, "_work_out", counted)
     found = Renderer(rows, set(), {}, places.Place(), near).zone()
-    assert len(asked) < 100 + 3 * 201 + 1
-    for name in ("here.t", "way.t"):
-        assert [net for net, choices in found[name, "A"].near if choices] == ["10.0.7.0/24"]
+    assert [net for net, choices in found["here.t", "A"].near if choices] == ["10.0.7.0/24"]
+    assert [net for net, choices in found["way.t", "A"].near if len(choices) == 2] == ["10.0.7.0/24"]
     assert found["n5.t", "A"] == Answer(60, ((1, ("192.0.2.9",)),))
+
+
+def test_no_zone_is_taken_that_takes_long_to_be_worked_out() -> None:
+    circle = [row(f"n{n}.t.", to=f"n{other}.t.", Weight=1) for n in range(95) for other in range(95) if n != other]
+    placed = [row("x.t.", "192.0.2.1", CidrRoutingConfig=CONFIG), row("n0.t.", to="x.t.", Weight=1)]
+    assert "records that go by places" in str(excess([*circle, *placed], 400))
+    assert excess([*circle, *placed], 2) is None
+    values = [f"10.0.{number // 256}.{number % 256}" for number in range(1000)]
+    fans = [row(f"n{n}.t.", to="many.t.", Weight=1) for n in range(20) for _ in range(90)]
+    assert "characters" in str(excess([*fans, row("many.t.", *values)], 0))
+    assert excess([*fans, row("many.t.", *values[:500])], 0) is None
+    near = [row("x.t.", "192.0.2.1", CidrRoutingConfig=CONFIG, Weight=1), row("x.t.", to="many.t.", Weight=1)]
+    assert "characters" in str(excess([*near, row("many.t.", *values)], 2000))
+    chain = [row(f"n{n}.t.", to=f"n{n + 1}.t.") for n in range(5000)]
+    assert excess(chain, 1000) is None and reach.loop(reach.grouped(item["content"] for item in chain)) == []
 
 
 def test_names_that_go_by_a_collection_times_its_blocks_are_bounded(zone: Zone, account: Account) -> None:
     made = Collection(account)
-    made.change("here", *(f"10.{number // 250}.{number % 250}.0/24" for number in range(900)))
+    made.change("here", *(f"10.{number // 250}.{number % 250}.0/24" for number in range(900 - len(PLACES))))
     config = {"CollectionId": made.id, "LocationName": "*"}
     target = {"HostedZoneId": zone.id.rpartition("/")[2], "DNSName": f"n0.{zone.name}", "EvaluateTargetHealth": False}
 
@@ -175,9 +197,24 @@ def test_names_that_go_by_a_collection_times_its_blocks_are_bounded(zone: Zone, 
     assert batch(*near) == "InvalidChangeBatch"
     zone.change(*near[:50], *(zone.set(f"a{n}", "A", AliasTarget=target) for n in range(61)))
     assert batch(near[50]) == batch(zone.set("a61", "A", AliasTarget=target)) == "InvalidChangeBatch"
-    assert code(lambda: made.change("here", "10.200.0.0/24")) == "LimitsExceeded"
+    placed = zone.set("a61", "A", "192.0.2.1", SetIdentifier="a", GeoLocation={"CountryCode": "*"})
+    assert batch(placed) == "InvalidChangeBatch"
+    assert code(lambda: made.change("here", "10.200.0.0/24", "10.201.0.0/24")) == "LimitsExceeded"
     made.change("here", "10.0.0.0/24", action="DELETE_IF_EXISTS")
     made.change("here", "10.200.0.0/24")
+
+
+def test_aliases_in_a_circle_are_refused(zone: Zone) -> None:
+    def alias(name: str, to: str) -> dict[str, Any]:
+        where = {"HostedZoneId": zone.id.rpartition("/")[2], "DNSName": f"{to}.{zone.name}"}
+        target = {**where, "EvaluateTargetHealth": False}
+        return zone.set(name, "A", AliasTarget=target, SetIdentifier=to, Weight=1)
+
+    end = zone.set("c", "A", "192.0.2.1", SetIdentifier="end", Weight=1)
+    zone.change(alias("a", "b"), alias("b", "c"), end)
+    for sets in ([alias("c", "a")], [alias("c", "c")], [alias("x", "y"), alias("y", "x")]):
+        with pytest.raises(ClientError, match="creates a CNAME or alias loop in the zone"):
+            zone.change(*sets)
 
 
 def test_what_is_known_of_a_network_holds_within_it() -> None:

@@ -103,10 +103,8 @@ async def _check_answers(ctx: Context, collection: str) -> None:
     """Raises LimitsExceeded."""
     for zone in await cidr.zones_using(ctx.db, collection):
         contents = [record["content"] for record in await queries.records(ctx.db, zone)]
-        if await cidr.answers(ctx.db, contents) > cidr.MOST_ANSWERS:
-            raise LimitsExceeded(
-                f"At most {cidr.MOST_ANSWERS} answers of a hosted zone go by CIDR blocks; {zone} would have more."
-            )
+        if excess := await cidr.excess(ctx, contents):
+            raise LimitsExceeded(f"{excess} It is hosted zone {zone} that would answer so much.")
 
 
 async def _have_answered(ctx: Context, collection: str) -> str:
