@@ -20,6 +20,7 @@ _SERVICE = "delivery.logs.amazonaws.com"
 _PREFIX = "log-group:"
 _VERSION = "2012-10-17"
 _POLICY = "AWSLogDeliveryWrite20150319"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('route53resolver log policy ' || $1 || ' ' || $2, 0))"
 _TRIAL = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"
 """A stream that AWS makes to see whether it may."""
 _SPAN = 24 * 3_600_000
@@ -56,7 +57,9 @@ async def prepare(ctx: Context, acting: Context, destination: str) -> None:
 
 
 async def _let_in(ctx: Context, name: str) -> None:
-    """Put what lets us write into a group beside what the policy of such logs says already."""
+    """Put what lets us write into a group beside what the policy of such logs says already; one at a time, so that none
+    overwrites what another one put."""
+    await ctx.db.execute(_LOCK, ctx.account_id, ctx.region)
     told = await ctx.call("logs", "DescribeResourcePolicies", {})
     documents = [each["policyDocument"] for each in told["resourcePolicies"] if each["policyName"] == _POLICY]
     document: dict[str, Any] = orjson.loads(documents[0]) if documents else {"Version": _VERSION, "Statement": []}
@@ -72,13 +75,19 @@ async def _let_in(ctx: Context, name: str) -> None:
             "ArnLike": {"aws:SourceArn": [f"{own}:*"]},
         },
     }
-    ours = [each for each in document["Statement"] if {**each, "Resource": []} == statement]
-    if not ours:
-        document["Statement"].append(statement)
-    resources = (ours or [statement])[0]["Resource"]
-    resources.append(f"{own}:{_PREFIX}{name}:log-stream:*")
+    statements = document["Statement"] = _list(document["Statement"])
+    ours = next((each for each in statements if {**each, "Resource": []} == statement), None)
+    if ours is None:
+        statements.append(statement)
+        ours = statement
+    ours["Resource"] = [*_list(ours.get("Resource", [])), f"{own}:{_PREFIX}{name}:log-stream:*"]
     put = {"policyName": _POLICY, "policyDocument": orjson.dumps(document).decode()}
     await ctx.call("logs", "PutResourcePolicy", put)
+
+
+def _list(value: Any) -> list[Any]:
+    """What a policy may write as a list, or as its one item."""
+    return value if isinstance(value, list) else [value]
 
 
 async def _make_stream(acting: Context, name: str, stream: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -167,3 +168,20 @@ def test_a_log_group_must_be_there_and_ones_own(account: Account, cloud: Cloud) 
     make = user.client("route53resolver").create_resolver_query_log_config
     assert code(make, CreatorRequestId="y", Name="y", DestinationArn=own.arn) == "InvalidRequestException"
     assert own.logs.describe_resource_policies()["resourcePolicies"] == []
+
+
+def test_the_policy_of_logs_is_added_to_whatever_its_form(account: Account) -> None:
+    """One statement needs no list, and neither does one resource; and of two at a time neither is lost."""
+    first, second, *others = places = [Logged(account) for _ in range(4)]
+    first.associate("log")
+    logs, name = first.logs, "AWSLogDeliveryWrite20150319"
+    document = orjson.loads(logs.describe_resource_policies()["resourcePolicies"][0]["policyDocument"])
+    [document["Statement"]] = document["Statement"]
+    [document["Statement"]["Resource"]] = document["Statement"]["Resource"]
+    logs.put_resource_policy(policyName=name, policyDocument=orjson.dumps(document).decode())
+    second.associate("log")
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda place: place.associate("log"), others))
+    document = orjson.loads(logs.describe_resource_policies()["resourcePolicies"][0]["policyDocument"])
+    [statement] = document["Statement"]
+    assert sorted(statement["Resource"]) == sorted(f"{place.arn}:log-stream:*" for place in places)
