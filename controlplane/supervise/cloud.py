@@ -53,7 +53,7 @@ def stages(settings: Settings, owner: Owner, listening: int) -> list[Stage]:
     plan.append((mail if settings.smtp_certificate else replace(mail, wanted=settings.smtp_wanted),))
     if process.installed():
         told = replace(ours("dns-log", "controlplane.supervise.dnslog"), wanted=front.inner(settings.run))
-        plan.append((_dns(settings, owner), *((_front(settings, owner), told) if front.installed() else ())))
+        plan.append((_dns(settings, owner), _front(settings, owner), told))
     agents = []
     if agent_reason(settings) is None:
         agents.append(_agent(settings, "agent", "agents.runtime"))

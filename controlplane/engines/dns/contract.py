@@ -64,6 +64,9 @@ class Dns(Protocol):
     async def refresh(self, name: str) -> None:
         """After the commit: forget older answers. Raises EngineUnavailable while nothing answers."""
 
+    def watches(self) -> bool:
+        """Whether it is able to tell of questions."""
+
     async def watch(self, names: Collection[str]) -> bool:
         """After the commit: have the questions about these names and those below, and no others, told to whoever
         listens; False while the server is changing over, to be called again then. Raises EngineUnavailable."""

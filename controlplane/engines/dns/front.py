@@ -20,23 +20,45 @@ SOURCE = "127.0.0.2"
 """From here dnsdist asks PowerDNS, which takes the PROXY protocol from nobody else."""
 _LOOPBACK = "127.0.0.1"
 _PROBE_SECONDS = 1.0
+_TRIES = 20
+_EVERYWHERE = {"0.0.0.0": _LOOPBACK, "::": "::1"}  # noqa: S104
 _NOT_SERVED = "celaje.invalid"
 _CONF = """\
 -- Written by Celaje at every start.
 setLocal("{address}")
 setACL({{"0.0.0.0/0", "::/0"}})
 setSecurityPollSuffix("")
-newServer({{address="{inner}", source="{source}", useProxyProtocol=true}}):setUp()
+-- A client that asks without end over one connection could use up our stack (CVE-2025-30193).
+setMaxTCPQueriesPerConnection(50)
+setMaxTCPConnectionsPerClient(100)
+setMaxTCPConnectionDuration(60)
 
 -- Answers never wait for whoever listens: beyond these limits frames are dropped.
 local tap = newFrameStreamUnixLogger("{tap}", {{inputQueueSize=16384, queueNotifyThreshold=64, reopenInterval=1}})
-local known
+local server, port, known
+
+local function read(path)
+  local file = io.open(path)
+  local text = file and file:read("*a") or ""
+  if file then file:close() end
+  return text
+end
+
+-- PowerDNS may have been started on another port.
+local function follow()
+  local now = read("{inner}"):match("^%d+$")
+  if not now or now == port then return end
+  if server then rmServer(server) end
+  port, server = now, newServer({{address="{loopback}:" .. now, source="{source}", useProxyProtocol=true}})
+  server:setUp()
+end
+
+follow()
 
 -- Called each second: the names to watch may be others by now.
 function maintenance()
-  local file = io.open("{watched}")
-  local text = file and file:read("*a") or ""
-  if file then file:close() end
+  follow()
+  local text = read("{watched}")
   if text == known then return end
   known = text
   local names = newSuffixMatchNode()
@@ -72,23 +94,58 @@ def tap(run: Path) -> Path:
 def choose_inner(run: Path) -> int | None:
     """At each start of PowerDNS: the port behind dnsdist, if anything is watched. The last one, if it is free."""
     path = inner(run)
-    if not watched(run).exists():
+    if not watched(run).exists() or not installed():
         path.unlink(missing_ok=True)
         return None
-    port = _free(int(path.read_text()) if path.exists() else 0)
-    path.write_text(str(port))
-    path.chmod(0o644)
+    port = _free(last_inner(run) or 0)
+    write(path, str(port))
     return port
 
 
+def last_inner(run: Path) -> int | None:
+    """The port on which PowerDNS answers behind dnsdist."""
+    try:
+        found = int(inner(run).read_text())
+    except (OSError, ValueError):
+        return None
+    return found if 0 < found < 65536 else None
+
+
+def write(path: Path, text: str) -> None:
+    """At once or not at all: it is read meanwhile."""
+    aside = path.with_name(f"{path.name}.new")
+    aside.write_text(text)
+    aside.chmod(0o644)
+    aside.replace(path)
+
+
+def reached(address: tuple[str, int]) -> tuple[str, int]:
+    """Where we find whoever listens there: on loopback, if it is everywhere."""
+    host, port = address
+    return _EVERYWHERE.get(host, host), port
+
+
 def _free(wanted: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """This port, or another one if somebody has it for UDP or TCP."""
+    for port in (wanted, *[0] * _TRIES):
         try:
-            probe.bind((_LOOPBACK, wanted))
+            with _bound(socket.SOCK_DGRAM, port) as first, _bound(socket.SOCK_STREAM, first.getsockname()[1]):
+                return int(first.getsockname()[1])
         except OSError:
-            probe.bind((_LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+            continue
+    raise OSError("no port of loopback is free")
+
+
+def _bound(kind: int, port: int) -> socket.socket:
+    made = socket.socket(type=kind)
+    try:
+        if kind == socket.SOCK_STREAM:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((_LOOPBACK, port))
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 class Front:
@@ -99,7 +156,9 @@ class Front:
         self.wanted = inner(run)
 
     def command(self) -> list[str]:
-        return [str(shutil.which("dnsdist", path=_PATH)), "--supervised", "--disable-syslog", "-C", str(self._file)]
+        # It may be installed later.
+        program = shutil.which("dnsdist", path=_PATH) or "/usr/bin/dnsdist"
+        return [program, "--supervised", "--disable-syslog", "-C", str(self._file)]
 
     def prepare(self) -> None:
         """Write the configuration."""
@@ -107,7 +166,8 @@ class Front:
         self._file.write_text(
             _CONF.format(
                 address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-                inner=f"{_LOOPBACK}:{int(self.wanted.read_text())}",
+                inner=self.wanted,
+                loopback=_LOOPBACK,
                 source=SOURCE,
                 tap=tap(self._run),
                 watched=watched(self._run),
@@ -117,7 +177,7 @@ class Front:
 
     async def healthy(self) -> bool:
         """True when PowerDNS answers through it."""
-        host, port = self._address
+        host, port = reached(self._address)
         question = dns.message.make_query(_NOT_SERVED, "A")
         try:
             await dns.asyncquery.udp(question, host, _PROBE_SECONDS, port)

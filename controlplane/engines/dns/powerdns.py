@@ -92,23 +92,25 @@ class PowerDns:
     async def refresh(self, name: str) -> None:
         await self._tell(f"PURGE {name}$")
 
+    def watches(self) -> bool:
+        return front.installed()
+
     async def watch(self, names: Collection[str]) -> bool:
-        if names and not front.installed():
-            raise EngineUnavailable("dnsdist, which tells of questions, is not installed")
         await asyncio.to_thread(self._write_watched, names)
-        if bool(names) == front.inner(self._run).exists():
+        # When nothing is watched any longer, dnsdist stays: each change costs a moment without answers.
+        if not names or front.inner(self._run).exists():
             return True
-        await self._tell("QUIT")  # the supervisor starts it again, behind dnsdist or without
+        if not front.installed():
+            raise EngineUnavailable("dnsdist, which tells of questions, is not installed")
+        await self._tell("QUIT")  # the supervisor starts it again, behind dnsdist
         return False
 
     def _write_watched(self, names: Collection[str]) -> None:
         path = front.watched(self._run)
-        if not names:
+        if names:
+            front.write(path, "".join(f"{name}.\n" for name in sorted(names)))
+        else:
             path.unlink(missing_ok=True)
-            return
-        aside = path.with_suffix(".new")
-        aside.write_text("".join(f"{name}.\n" for name in sorted(names)))
-        aside.replace(path)
 
     async def owners(self, db: Unit, names: Collection[str]) -> Mapping[str, str]:
         if not names or not await db.fetchval(_MADE):
@@ -128,10 +130,8 @@ class PowerDns:
 
     def _reached(self) -> tuple[str, int]:
         """Where we ask: past dnsdist, so that what we ask is not told."""
-        try:
-            return "127.0.0.1", int(front.inner(self._run).read_text())
-        except (FileNotFoundError, ValueError):
-            return self._address
+        port = front.last_inner(self._run)
+        return ("127.0.0.1", port) if port else front.reached(self._address)
 
     async def _tell(self, command: str) -> None:
         try:

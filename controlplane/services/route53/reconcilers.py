@@ -128,10 +128,7 @@ async def watch(run: Run, key: str) -> Outcome:
     """Have the engine tell of questions about the zones that are logged."""
     async with run.step() as db:
         configs = await query_logs.logged(db)
-    try:
-        done = await run.engine("dns").watch(query_logs.zone_names(configs))
-    except EngineUnavailable:
-        done = False
+    done = await run.engine("dns").watch(query_logs.zone_names(configs))
     return None if done else Again(_STARTING_SECONDS)
 
 

@@ -51,6 +51,8 @@ async def create_query_logging_config(ctx: Context, request: Any) -> dict[str, A
     zone, arn = await locked(ctx, request), request["CloudWatchLogsLogGroupArn"]
     if zone["private"]:
         raise InvalidInput("Query logging is for public hosted zones only.")
+    if not ctx.engine("dns").watches():
+        raise InvalidInput("Query logging needs dnsdist, which is not installed on the cloud's machine.")
     group = query_logs.group(ctx, arn)
     row = await ctx.db.fetchrow(_INSERT, any_uuid(), zone["id"], ctx.account_id, arn)
     if row is None:
