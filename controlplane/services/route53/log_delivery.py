@@ -102,7 +102,7 @@ class Delivery:
     async def _send_some(self, config: Any, waiting: deque[Event]) -> None:
         batch = list(islice(waiting, _BATCH))
         async with self._slots, asyncio.timeout(_CALL_SECONDS):
-            await self._write(config, sorted(batch, key=lambda event: event["timestamp"]))
+            await self._write(config, batch)
         for _ in range(min(len(batch), len(waiting))):  # none is left where the configuration has been deleted
             waiting.popleft()
 

@@ -74,7 +74,8 @@ async def prepare(ctx: Context, acting: Context, group: str, zone_id: str) -> No
     try:
         await _make_stream(acting, group, zone_id)
         # An event of 1970 is too old to be kept: only the permission is tried.
-        await _put(acting, group, zone_id, [{"timestamp": 0, "message": "-"}])
+        trial = {"logGroupName": group, "logStreamName": stream(zone_id)}
+        await acting.call("logs", "PutLogEvents", {**trial, "logEvents": [{"timestamp": 0, "message": "-"}]})
     except AwsError as error:
         if error.code == _MISSING or (error.code in _DENIED and not await _there(ctx, acting.region, group)):
             raise NoSuchCloudWatchLogsLogGroup("The specified CloudWatch Logs log group doesn't exist.") from error
@@ -105,21 +106,10 @@ async def _make_stream(acting: Context, group: str, zone_id: str) -> None:
             raise
 
 
-async def _put(acting: Context, group: str, zone_id: str, events: Sequence[Event]) -> None:
-    request = {"logGroupName": group, "logStreamName": stream(zone_id), "logEvents": list(events)}
-    await acting.call("logs", "PutLogEvents", request)
-
-
 async def write(acting: Context, config: Mapping[str, Any], events: Sequence[Event]) -> None:
-    """Write lines of a zone; the stream is made where it is not there. Raises AwsError."""
-    group, zone_id = group_name(config["group_arn"]), config["zone_id"]
-    try:
-        await _put(acting, group, zone_id, events)
-    except AwsError as error:
-        if error.code != _MISSING:
-            raise
-        await _make_stream(acting, group, zone_id)
-        await _put(acting, group, zone_id, events)
+    """Write lines of a zone, in any order; the stream is made where it is not there. Raises AwsError."""
+    where = {"logGroupName": group_name(config["group_arn"]), "logStreamName": stream(config["zone_id"])}
+    await acting.ask("logs", "Write", {**where, "logEvents": events})
 
 
 def event(zone_id: str, question: Question) -> Event:

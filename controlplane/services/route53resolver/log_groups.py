@@ -6,7 +6,7 @@ and may put resource policies has the one made for them that lets the log in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -23,10 +23,7 @@ _POLICY = "AWSLogDeliveryWrite20150319"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('route53resolver log policy ' || $1 || ' ' || $2, 0))"
 _TRIAL = "log_stream_created_by_aws_to_validate_log_delivery_subscriptions"
 """A stream that AWS makes to see whether it may."""
-_SPAN = 24 * 3_600_000
-_MISSING, _THERE, _DENIED = "ResourceNotFoundException", "ResourceAlreadyExistsException", "AccessDeniedException"
-_MOST, _LARGEST, _OVERHEAD = 10_000, 1_048_576, 26
-"""What one call of PutLogEvents takes: events, bytes, and bytes that count for each event beside its message."""
+_THERE, _DENIED = "ResourceAlreadyExistsException", "AccessDeniedException"
 
 
 def is_group(destination: str) -> bool:
@@ -100,27 +97,6 @@ async def _make_stream(acting: Context, name: str, stream: str) -> None:
 
 async def write(acting: Context, destination: str, vpc: str, lines: Sequence[tuple[float, Any]]) -> None:
     """Write lines, with the times (in seconds) of which they tell, into the VPC's stream. Raises AwsError."""
-    name = _name(destination)
-    events = sorted((int(at * 1000), orjson.dumps(line).decode()) for at, line in lines)
-    for portion in _portions(events):
-        told = [{"timestamp": at, "message": message} for at, message in portion]
-        request = {"logGroupName": name, "logStreamName": vpc, "logEvents": told}
-        try:
-            await acting.call("logs", "PutLogEvents", request)
-        except AwsError as error:
-            if error.code != _MISSING:
-                raise
-            await _make_stream(acting, name, vpc)
-            await acting.call("logs", "PutLogEvents", request)
-
-
-def _portions(events: Sequence[tuple[int, str]]) -> Iterator[Sequence[tuple[int, str]]]:
-    """What fits into one call each."""
-    first, size = 0, 0
-    for place, (at, message) in enumerate(events):
-        more = len(message.encode()) + _OVERHEAD
-        if place - first == _MOST or size + more > _LARGEST or at - events[first][0] > _SPAN:
-            yield events[first:place]
-            first, size = place, 0
-        size += more
-    yield events[first:]
+    events = [{"timestamp": int(at * 1000), "message": orjson.dumps(line).decode()} for at, line in lines]
+    request = {"logGroupName": _name(destination), "logStreamName": vpc, "logEvents": events}
+    await acting.ask("logs", "Write", request)

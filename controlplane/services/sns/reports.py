@@ -39,10 +39,9 @@ SELECT * FROM sns_delivery_reports WHERE account_id = $1 AND region = $2 AND log
 AND role_arn IS NOT DISTINCT FROM $4 AND id >= $5 ORDER BY id LIMIT $6 FOR UPDATE
 """
 _DONE = "DELETE FROM sns_delivery_reports WHERE id = ANY($1)"
-_MOST, _LARGEST, _OVERHEAD = 500, 1_048_576, 26
-"""Lines and bytes of one call of PutLogEvents, and bytes that count for each line beside its text."""
+_MOST = 500
+"""Lines that are written in one transaction."""
 _SESSION = "sns-delivery-status"
-_MISSING, _THERE = "ResourceNotFoundException", "ResourceAlreadyExistsException"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +122,7 @@ async def write_next(run: Run) -> bool:
                 return False
             alike = (first["account_id"], first["region"], first["log_group"], first["role_arn"], first["id"])
             rows = await db.fetch(_ALIKE, *alike, _MOST)
-            lines = _lines(run.engine("sealing"), rows)
-            rows = rows[: len(lines)]
-            await _write(run, db, first, lines)
+            await _write(run, db, first, _lines(run.engine("sealing"), rows))
             await db.execute(_DONE, [row["id"] for row in rows])
     except AwsError as error:
         if error.status >= 500:
@@ -137,16 +134,14 @@ async def write_next(run: Run) -> bool:
 
 
 def _lines(sealer: Sealer, rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """The events of as many rows as one call takes."""
-    lines: list[dict[str, Any]] = []
-    size = 0
-    for row in rows:
-        message = sealer.open(PURPOSE, row["content"], row["account_id"])
-        size += len(message) + _OVERHEAD
-        if size > _LARGEST and lines:
-            break
-        lines.append({"timestamp": int(row["created_at"].timestamp() * 1000), "message": message.decode()})
-    return sorted(lines, key=lambda line: line["timestamp"])
+    """The events of rows."""
+    return [
+        {
+            "timestamp": int(row["created_at"].timestamp() * 1000),
+            "message": sealer.open(PURPOSE, row["content"], row["account_id"]).decode(),
+        }
+        for row in rows
+    ]
 
 
 async def _write(run: Run, db: Unit, row: Any, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -158,23 +153,7 @@ async def _write(run: Run, db: Unit, row: Any, lines: Sequence[Mapping[str, Any]
     ctx = await assume(run.acting(db, SERVICE, arn("sns", region, account, source)), row["role_arn"], _SESSION)
     day = datetime.now(UTC).date()
     stream = {"logGroupName": group, "logStreamName": str(uuid5(NAMESPACE_URL, f"{account}/{group}/{day}"))}
-    request = {**stream, "logEvents": lines}
-    try:
-        await ctx.call("logs", "PutLogEvents", request)
-    except AwsError as error:
-        if error.code != _MISSING:
-            raise
-        await _make(ctx, "CreateLogGroup", {"logGroupName": group})
-        await _make(ctx, "CreateLogStream", stream)
-        await ctx.call("logs", "PutLogEvents", request)
-
-
-async def _make(ctx: Context, operation: str, request: Mapping[str, Any]) -> None:
-    try:
-        await ctx.call("logs", operation, request)
-    except AwsError as error:
-        if error.code != _THERE:
-            raise
+    await ctx.ask("logs", "Write", {**stream, "logEvents": lines, "MakeGroup": True})
 
 
 def _account_of(role_arn: str) -> str:

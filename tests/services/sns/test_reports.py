@@ -11,11 +11,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.cloud import Account, Cloud
+from tests.services.budgets.conftest import in_database
 from tests.services.iam.conftest import allow, document, trust
 from tests.services.sns.test_endpoints import confirmed
 from tests.services.sns.test_topics import Lab, endpoint, lab
 
 __all__ = ["lab"]
+
+_AGE_THE_FIRST_OF_TWO = """
+WITH waiting AS (SELECT id FROM sns_delivery_reports WHERE account_id = $1)
+UPDATE sns_delivery_reports SET created_at = created_at - interval '25 hours'
+WHERE id = (SELECT min(id) FROM waiting) AND (SELECT count(*) FROM waiting) = 2 RETURNING id
+"""
 
 
 def log_role(account: Account, *actions: str) -> str:
@@ -86,6 +93,22 @@ def test_a_role_that_may_not_write_loses_lines_and_delays_nobody(lab: Lab, accou
     (line,) = reports(account, 1)
     assert line["notification"]["topicArn"] == topic
     assert line["LogGroup"] == f"sns/us-east-1/{account.id}/{topic.rpartition(':')[2]}"
+
+
+def test_what_has_waited_for_a_day_is_written_beside_what_is_new(lab: Lab, account: Account, cloud: Cloud) -> None:
+    topic = lab.topic(SQSSuccessFeedbackRoleArn=log_role(account), SQSSuccessFeedbackSampleRate="100")
+    lab.subscribed(topic)
+    published = 0
+    while True:  # until both lines still wait when the first is aged
+        for _ in range(2):
+            lab.sns.publish(TopicArn=topic, Message="x")
+        published += 2
+        if in_database(cloud, _AGE_THE_FIRST_OF_TWO, account.id):
+            break
+        assert published < 40
+        reports(account, published)
+    lines = reports(account, published)
+    assert len(lines) == published
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "169.254.169.254", "[::1]", "[::ffff:127.0.0.2]", "0.0.0.0"])
