@@ -26,7 +26,7 @@ from controlplane.work.reconciler import Run
 log = logging.getLogger(__name__)
 
 _CONNECTIONS = 6
-_MOST_FRAMES = 50_000
+_MOST_FRAMES, _MOST_BYTES = 50_000, 64 << 20
 _ROUND_SECONDS = 2.0
 _AT_A_TIME = 200
 """Frames that are read before others get their turn."""
@@ -40,7 +40,7 @@ async def serve(settings: Settings) -> None:
     database = await Database.open(settings.database, generations=settings.generations, size=_CONNECTIONS)
     assembly = Assembly(settings, database)
     assembly.start()
-    tap = dnstap.Tap(_MOST_FRAMES)
+    tap = dnstap.Tap(_MOST_FRAMES, _MOST_BYTES)
     server = await tap.listen(front.tap(settings.run))
     delivery = Delivery(Run("", "", database, assembly.engines, assembly.dispatcher))
     working = (asyncio.create_task(keep_alive()), asyncio.create_task(_deliver(tap, delivery)))

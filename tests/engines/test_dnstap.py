@@ -68,7 +68,7 @@ def test_what_is_no_answer_is_passed_over() -> None:
 
 
 async def test_frames_are_taken_and_more_than_the_limit_counted(tmp_path: Path) -> None:
-    tap = Tap(most=3)
+    tap = Tap(most=3, most_bytes=100)
     server = await tap.listen(tmp_path / "tap.sock")
     reader, writer = await asyncio.open_unix_connection(tmp_path / "tap.sock")
 
@@ -85,6 +85,9 @@ async def test_frames_are_taken_and_more_than_the_limit_counted(tmp_path: Path) 
     assert await reader.read() == struct.pack("!III", 0, 4, 5), "finished"
     assert tap.fetch() == ([b"\0", b"\1", b"\2"], 2)
     assert tap.fetch() == ([], 0)
+    for size in (60, 41, 40):
+        tap._keep(bytes(size))
+    assert ([len(each) for each in tap.fetch()[0]], tap.fetch()) == ([60, 40], ([], 0))
     _, huge = await asyncio.open_unix_connection(tmp_path / "tap.sock")
     huge.write(struct.pack("!I", 1 << 31))
     writer.close()

@@ -34,13 +34,16 @@ _MESSAGE, _PROTOCOL, _ADDRESS, _ASKED, _ASKED_NANOSECONDS, _ANSWERED, _ANSWERED_
 )  # fmt: skip
 _TRANSPORTS = {1: "UDP", 2: "TCP"}
 _CLIENT_SUBNET = 8
+_POINTER = 0xC0
 
 
 class Tap:
-    """Takes frames, and keeps `most` of them until they are fetched; of more it only knows how many they were."""
+    """Takes frames, and keeps `most` of them, and `most_bytes`, until they are fetched; of more it only knows how many
+    they were."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._most, self._most_bytes = most, most_bytes
+        self._bytes = 0
         self._frames: deque[bytes] = deque()
         self._dropped = 0
 
@@ -52,7 +55,7 @@ class Tap:
         """The frames since the last time, and how many more there were."""
         found = list(self._frames), self._dropped
         self._frames.clear()
-        self._dropped = 0
+        self._dropped = self._bytes = 0
         return found
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -62,13 +65,17 @@ class Tap:
                     if length == 0:
                         if not await _control(reader, writer):
                             return
-                    elif len(self._frames) < self._most:
-                        self._frames.append(await reader.readexactly(length))
                     else:
-                        await reader.readexactly(length)
-                        self._dropped += 1
+                        self._keep(await reader.readexactly(length))
         finally:
             writer.close()
+
+    def _keep(self, frame: bytes) -> None:
+        if len(self._frames) < self._most and self._bytes + len(frame) <= self._most_bytes:
+            self._frames.append(frame)
+            self._bytes += len(frame)
+        else:
+            self._dropped += 1
 
 
 def _bound(path: Path) -> socket.socket:
@@ -154,7 +161,7 @@ def _read(answer: bytes) -> tuple[str, str, str, str]:
     type, _ = parser.get_struct("!HH")
     rcode, subnet = flags & 0xF, ""
     for _ in range(sum(counts)):
-        parser.get_name(decompress=True)
+        _skip_name(parser)
         kind, _, extended, length = parser.get_struct("!HHIH")
         data = parser.get_bytes(length)
         if kind == dns.rdatatype.OPT:
@@ -162,6 +169,14 @@ def _read(answer: bytes) -> tuple[str, str, str, str]:
             subnet = _subnet(data)
     told = name.to_text(omit_final_dot=True)
     return told, dns.rdatatype.to_text(type), dns.rcode.to_text(dns.rcode.Rcode(rcode)), subnet
+
+
+def _skip_name(parser: dns.wire.Parser) -> None:
+    while length := parser.get_uint8():
+        if length >= _POINTER:
+            parser.get_uint8()
+            return
+        parser.get_bytes(length)
 
 
 def _subnet(options: bytes) -> str:

@@ -54,10 +54,12 @@ class Delivery:
             for name in served.keys() | self._served.keys()
         }
         self._served = served
-        self._configs = {config["zone_id"]: config for config in configs}
-        for zone_id in self._waiting.keys() - self._configs.keys():
-            self._waiting.pop(zone_id).clear()
-            self._refused.pop(zone_id, None)
+        before, self._configs = self._configs, {config["zone_id"]: config for config in configs}
+        for zone_id in [*self._waiting]:
+            # What waits is for the configuration of that time; whoever sends it now ends with it.
+            if zone_id not in self._configs or self._configs[zone_id]["id"] != before[zone_id]["id"]:
+                self._waiting.pop(zone_id).clear()
+                self._refused.pop(zone_id, None)
 
     def take(self, questions: Sequence[Question]) -> None:
         """Sort out what was asked since the look before the last one."""

@@ -5,6 +5,7 @@ Its form: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/query-logs.h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ SERVICE = "route53.amazonaws.com"
 EDGE = "CEL1"
 """The one place at which questions are answered, named as AWS's edge locations are."""
 _PREFIX = "log-group:"
+_LABEL = re.compile(r"(?:[^\\.]|\\.)*(?:\.|$)", re.DOTALL)
 _LOGGED = """
 SELECT q.id, q.account_id, q.group_arn, q.zone_id, z.name
 FROM route53_query_logs q JOIN route53_zones z ON z.id = q.zone_id ORDER BY q.id
@@ -130,7 +132,7 @@ def served(owners: Mapping[str, str], configs: Iterable[Mapping[str, Any]]) -> d
 def zone_of(served: Mapping[str, str], question: Question) -> str:
     """The logged zone that answered a question; empty when another one did. A DS record is the parent zone's."""
     name = question.name.lower()
-    if question.type == "DS" and (found := _nearest(served, name.partition(".")[2])):
+    if question.type == "DS" and (found := _nearest(served, _above(name))):
         return served[found]
     found = _nearest(served, name)
     return served[found] if found else ""
@@ -138,8 +140,14 @@ def zone_of(served: Mapping[str, str], question: Question) -> str:
 
 def _nearest(served: Mapping[str, str], name: str) -> str:
     while name and name not in served:
-        name = name.partition(".")[2]
+        name = _above(name)
     return name
+
+
+def _above(name: str) -> str:
+    """Without the first label; a dot within a label is escaped."""
+    first = _LABEL.match(name)
+    return name[first.end() :] if first else ""
 
 
 def zone_names(configs: Iterable[Mapping[str, Any]]) -> set[str]:

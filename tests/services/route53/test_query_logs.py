@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import json
 import os
 import re
@@ -15,6 +17,8 @@ import dns.message
 import dns.rcode
 import pytest
 
+from controlplane.engines.dns.contract import Question
+from controlplane.services.route53 import log_delivery, query_logs
 from tests.cloud import Account, Cloud
 from tests.services.organizations.test_organizations import code
 from tests.services.route53.conftest import Zone
@@ -165,6 +169,46 @@ def test_the_nearest_zone_that_answers_is_told_of_and_no_other(log: Log, cloud: 
     log.ask(f"{log.zone.name}")
     log.wait_for((log.zone.name, "A", "NOERROR", "UDP", "127.0.0.1", "-"))
     assert not {f"www.{below.name}", f"www.{own.name}"} & {line[1] for line in log.lines()}
+
+
+def test_a_dot_within_a_label_separates_nothing() -> None:
+    served = {"com": "A", "example.com": "B"}
+
+    def zone_of(name: str, type: str = "A") -> str:
+        return query_logs.zone_of(served, Question(0, name, type, "NOERROR", "UDP", "192.0.2.1"))
+
+    assert zone_of("evil\\.example.com") == zone_of("x\\.y\\.example.com", "DS") == "A"
+    assert zone_of("x\\\\.example.com") == zone_of("a\\032b.example.com") == zone_of("eXample.com") == "B"
+    assert zone_of("example.com", "DS") == "A"
+
+
+async def test_what_waits_is_for_the_configuration_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Step:
+        engines = runtime = database = None
+
+        def engine(self, name: str) -> Any:
+            return self
+
+        def step(self) -> Any:
+            return contextlib.nullcontext()
+
+        async def owners(self, db: Any, names: Any) -> dict[str, str]:
+            return {"a.test": "Z"}
+
+    made: Any = Step()
+    delivery = log_delivery.Delivery(made)
+    ids = iter("112")
+
+    async def logged(db: Any) -> list[dict[str, str]]:
+        return [{"id": next(ids), "zone_id": "Z", "name": "a.test."}]
+
+    monkeypatch.setattr(query_logs, "logged", logged)
+    await delivery.look()
+    waiting = delivery._waiting["Z"] = collections.deque([{}])
+    await delivery.look()
+    assert len(waiting) == 1
+    await delivery.look()
+    assert not waiting and not delivery._waiting, "made anew meanwhile"
 
 
 def test_configurations_are_made_listed_and_refused_as_at_aws(cloud: Cloud, account: Account, zone: Zone) -> None:
