@@ -199,11 +199,21 @@ def test_the_rate_holds_for_those_who_send_side_by_side(account: Account) -> Non
         v2.send_email(FromEmailAddress="a@example.com", Destination={"ToAddresses": ["b@c.test"]}, Content=content)
     assert refused.value.response["Error"]["Code"] == "TooManyRequestsException"
     ses.create_template(Template={"TemplateName": "t", "SubjectPart": "s", "TextPart": "t"})
-    to = [{"Destination": {"ToAddresses": ["b@example.com"]}}]
+    to: list[Any] = [{"Destination": {"ToAddresses": ["b@example.com"]}}] * 2
     told = ses.send_bulk_templated_email(
-        Source="a@example.com", Template="t", DefaultTemplateData="{}", Destinations=to
+        Source="a@example.com",
+        Template="t",
+        DefaultTemplateData="{}",
+        Destinations=[*to, {**to[0], "ReplacementTemplateData": "not looked at any more"}],
     )["Status"]
-    assert [one["Status"] for one in told] == ["AccountThrottled"]
+    assert [one["Status"] for one in told] == ["AccountThrottled"] * 3
+    replaced = {"ReplacementTemplate": {"ReplacementTemplateData": "not looked at any more"}}
+    told = v2.send_bulk_email(
+        FromEmailAddress="a@example.com",
+        DefaultContent={"Template": {"TemplateName": "t", "TemplateData": "{}"}},
+        BulkEmailEntries=[*to, {**to[0], "ReplacementEmailContent": replaced}],
+    )["BulkEmailEntryResults"]
+    assert [one["Status"] for one in told] == ["ACCOUNT_THROTTLED"] * 3
 
 
 def test_the_day_s_quota_holds_for_those_who_send_side_by_side(cloud: Cloud, account: Account) -> None:

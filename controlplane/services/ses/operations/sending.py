@@ -69,7 +69,7 @@ async def send_bulk_templated_email(ctx: Context, request: SendBulkTemplatedEmai
     template = (request["Template"], await template_store.read(ctx, request["Template"]))
     defaults = templates.data(request["DefaultTemplateData"])
     letter = _letter(request, "SendBulkTemplatedEmail", "DefaultTags")
-    status = []
+    status: list[dict[str, Any]] = []
     for one in request["Destinations"]:
         own = {**letter, "tags": one.get("ReplacementTags") or letter["tags"]}
         more = {"reply_to": request.get("ReplyToAddresses"), "letter": own}
@@ -81,6 +81,9 @@ async def send_bulk_templated_email(ctx: Context, request: SendBulkTemplatedEmai
             if error.status >= 500:
                 raise
             status.append({"Status": _status(error), "Error": error.message})
+            if isinstance(error, SendingRateExceeded):  # so will the rest, and others of the account wait for this one
+                status += [status[-1]] * (len(request["Destinations"]) - len(status))
+                break
     return {"Status": status}
 
 

@@ -88,7 +88,7 @@ async def send_bulk_email(ctx: Context, request: Any) -> dict[str, Any]:
     if not 0 < len(request["BulkEmailEntries"]) <= outgoing.MOST_RECIPIENTS:
         raise BadRequestException(f"There must be 1 to {outgoing.MOST_RECIPIENTS} entries.")
     template, defaults = await _template(ctx, given), templates.data(given.get("TemplateData") or "{}")
-    told = []
+    told: list[dict[str, Any]] = []
     for entry in request["BulkEmailEntries"]:
         replaced = (entry.get("ReplacementEmailContent") or {}).get("ReplacementTemplate") or {}
         tags = _both("Name", request.get("DefaultEmailTags"), entry.get("ReplacementTags"))
@@ -106,6 +106,9 @@ async def send_bulk_email(ctx: Context, request: Any) -> dict[str, Any]:
             if error.status >= 500:
                 raise
             told.append({"Status": _status(error), "Error": error.message})
+            if isinstance(error, SendingRateExceeded):  # so will the rest, and others of the account wait for this one
+                told += [told[-1]] * (len(request["BulkEmailEntries"]) - len(told))
+                break
     return {"BulkEmailEntryResults": told}
 
 
