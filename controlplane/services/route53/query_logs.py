@@ -72,7 +72,7 @@ def group_name(text: str) -> str:
 
 async def prepare(ctx: Context, acting: Context, group: str, zone_id: str) -> None:
     """Make a zone's stream, and see that we may write into it. Raises NoSuchCloudWatchLogsLogGroup,
-    InsufficientCloudWatchLogsResourcePolicy."""
+    InsufficientCloudWatchLogsResourcePolicy, InvalidInput."""
     try:
         await _make_stream(acting, group, zone_id)
         # An event of 1970 is too old to be kept: only the permission is tried.
@@ -86,7 +86,9 @@ async def prepare(ctx: Context, acting: Context, group: str, zone_id: str) -> No
                 "The CloudWatch Logs resource policy does not grant Amazon Route 53 the permission to create log "
                 "streams and to put log events into the log group."
             ) from error
-        raise
+        if error.status >= 500:
+            raise
+        raise InvalidInput("The ARN for the CloudWatch Logs log group is invalid.") from error
 
 
 async def _there(ctx: Context, region: str, group: str) -> bool:

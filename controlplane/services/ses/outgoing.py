@@ -112,7 +112,6 @@ async def send(ctx: Context, letter: Letter) -> str:
     if account is not None and account["paused"]:
         raise AccountSendingPaused
     used = await _configuration_set(ctx, letter, identity)
-    await sending_limits.claim(ctx, len(letter.destinations))
     id = uuid4()
     message_id = f"{id}-000000"
     content = mailing.finished(letter.mail, message_id, ctx.region)
@@ -131,6 +130,8 @@ async def send(ctx: Context, letter: Letter) -> str:
     fate = fates.decide(letter.destinations, left_out, relayed=relayed)
     infected = _VIRUS in content
     waiting = [] if infected else fate.waiting
+    # Last, since others of the account wait from here on until the commit.
+    await sending_limits.claim(ctx, len(letter.destinations))
     await mailing.keep(
         ctx.db,
         ctx.engine("sealing"),
