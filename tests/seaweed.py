@@ -47,12 +47,16 @@ class Cluster:
         self._run("master", "master", *options)
         for name in ("v1", "v2", "v3"):
             self._run(name, "volume", "-dir", str(self._made(name)), "-max", "12", "-master", where)
-        self._run("filer", "filer", "-master", where, "-defaultStoreDir", str(self._made("f")))
+        self._run("filer", "filer", "-master", where, "-defaultStoreDir", str(self._made("f")), *self._socket("filer"))
         filer, filer_grpc = self._ports["filer"]
         self._run(
             "s3", "s3", "-filer", f"127.0.0.1:{filer}.{filer_grpc}", "-config", str(self._folder / "s3.json"),
-            "-port.iceberg", "0", "-port.lance", "0", ip="-ip.bind",
+            "-port.iceberg", "0", "-port.lance", "0", *self._socket("s3"), ip="-ip.bind",
         )  # fmt: skip
+
+    def _socket(self, name: str) -> tuple[str, str]:
+        # By default it lies in /tmp, where a server that is killed leaves it.
+        return "-localSocket", str(self._folder / f"{name}.sock")
 
     def _made(self, name: str) -> Path:
         folder = self._folder / name
