@@ -13,7 +13,8 @@ from controlplane.state.base import Base
 class WorkItem(Base):
     """One key of one reconciler. `due_at` is when it must run next, `infinity` while it runs and nobody woke it since.
 
-    A row with a lease is being run by `lease_owner`; once the lease is over, it must be run again by whoever comes.
+    A row with a lease is being run by `lease_owner`; once the lease is over, its worker is dead, and a sweep takes it
+    back. Since the work itself may be what killed the worker, it then rests until `not_before`, even when it is woken.
     """
 
     __tablename__ = "work_items"
@@ -25,6 +26,7 @@ class WorkItem(Base):
     kind: Mapped[str] = mapped_column(Text, primary_key=True)
     key: Mapped[str] = mapped_column(Text, primary_key=True)
     due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    not_before: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     lease_owner: Mapped[str | None] = mapped_column(Text)
     lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")

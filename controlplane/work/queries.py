@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controlplane.core.context import Unit
@@ -13,18 +13,20 @@ Item = tuple[str, str]
 LEASE_SECONDS = 6.0
 """A worker that has not renewed for so long is taken for dead."""
 
+# `not_before` is NULL but for what died with its worker, and greatest() leaves NULLs out.
 _WAKE = """
 INSERT INTO work_items (kind, key, due_at) VALUES ($1, $2, now() + $3::float8 * interval '1 second')
-ON CONFLICT (kind, key) DO UPDATE SET due_at = least(work_items.due_at, excluded.due_at)
+ON CONFLICT (kind, key) DO UPDATE
+SET due_at = least(work_items.due_at, greatest(excluded.due_at, work_items.not_before))
 """
 _DUE = """
 SELECT kind, key FROM work_items
-WHERE kind = ANY($1::text[]) AND (lease_until <= now() OR (lease_until IS NULL AND due_at <= now()))
+WHERE kind = ANY($1::text[]) AND lease_until IS NULL AND due_at <= now()
 ORDER BY due_at LIMIT $2
 """
 _CLAIM = """
 UPDATE work_items SET due_at = 'infinity', lease_owner = $3, lease_until = now() + $4::float8 * interval '1 second'
-WHERE kind = $1 AND key = $2 AND (lease_until <= now() OR (lease_until IS NULL AND due_at <= now()))
+WHERE kind = $1 AND key = $2 AND lease_until IS NULL AND due_at <= now()
 RETURNING attempts
 """
 _RENEW = """
@@ -35,13 +37,22 @@ RETURNING work_items.kind, work_items.key
 """
 _RELEASE = """
 UPDATE work_items SET due_at = least(due_at, now() + $4::float8 * interval '1 second'),
-    lease_owner = NULL, lease_until = NULL, attempts = $5, last_error = $6
+    lease_owner = NULL, lease_until = NULL, not_before = NULL, attempts = $5, last_error = $6
 WHERE kind = $1 AND key = $2 AND lease_owner = $3
 RETURNING due_at <= now()
 """
 _REST = "DELETE FROM work_items WHERE kind = $1 AND key = $2 AND lease_owner = $3 AND due_at = 'infinity'"
 _RELEASE_ALL = """
 UPDATE work_items SET due_at = least(due_at, now()), lease_owner = NULL, lease_until = NULL WHERE lease_owner = $1
+"""
+_ORPHANED = """
+SELECT kind, key, attempts FROM work_items WHERE lease_owner = $1 OR lease_until <= now()
+"""
+_BURY = """
+UPDATE work_items SET attempts = attempts + 1, last_error = $5, lease_owner = NULL, lease_until = NULL,
+    due_at = now() + dead.pause * interval '1 second', not_before = now() + dead.pause * interval '1 second'
+FROM unnest($2::text[], $3::text[], $4::float8[]) AS dead (kind, key, pause)
+WHERE work_items.kind = dead.kind AND work_items.key = dead.key AND (lease_owner = $1 OR lease_until <= now())
 """
 _DEPTH = """
 SELECT kind, count(*) FILTER (WHERE due_at <= now() AND lease_until IS NULL) AS due,
@@ -86,8 +97,19 @@ async def rest(db: Unit, item: Item, owner: str) -> bool:
 
 
 async def release_all(db: Unit, owner: str) -> None:
-    """Give back all leases of a worker; those of its earlier self that was killed, or its own when it stops."""
+    """Give back all leases of a worker that stops."""
     await db.execute(_RELEASE_ALL, owner)
+
+
+async def orphaned(db: Unit, owner: str) -> dict[Item, int]:
+    """What died with its worker, and its failures in a row before: all of `owner`, and whatever lease is over."""
+    return {(row["kind"], row["key"]): row["attempts"] for row in await db.fetch(_ORPHANED, owner)}
+
+
+async def bury(db: Unit, owner: str, pauses: Mapping[Item, float], error: str) -> None:
+    """Count a failure for each item that is orphaned still, and have it wait for so many seconds, woken or not."""
+    kinds, keys = [kind for kind, _ in pauses], [key for _, key in pauses]
+    await db.execute(_BURY, owner, kinds, keys, list(pauses.values()), error)
 
 
 async def depth(db: Unit) -> list[Any]:

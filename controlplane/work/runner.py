@@ -27,6 +27,7 @@ RUN_SECONDS = 300.0
 FIRST_BACKOFF = 0.5
 LAST_BACKOFF = 60.0
 _RENEW_SECONDS = 1.5
+_DIED = "the worker died during the run"
 _RELEASE_TRIES = 20
 _RELEASE_PAUSE = 0.2
 _DATABASE_TROUBLE = (AwsError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -65,9 +66,9 @@ class Runner:
         self._renewing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Take back what an earlier self of this worker had begun, and make the standing items be there."""
+        """Take back what an earlier self of this worker died with, and make the standing items be there."""
         async with self._database.unit() as db:
-            await queries.release_all(db, self._owner)
+            await _take_back(db, self._owner)
             for kind, reconciler in self._reconcilers.items():
                 if reconciler.standing:
                     await queries.wake(db, kind, STANDING, 0)
@@ -90,10 +91,11 @@ class Runner:
             task.add_done_callback(lambda _: self._pending.pop(item, None))
 
     async def sweep(self) -> None:
-        """Submit what is due, as much as there is room for."""
+        """Take back what other workers died with, and submit what is due, as much as there is room for."""
         room = 2 * self._concurrency - len(self._pending)
         if room > 0:
             async with self._database.unit() as db:
+                await _take_back(db)
                 for kind, key in await queries.due(db, list(self._reconcilers), room):
                     self.submit(kind, key)
 
@@ -171,3 +173,10 @@ class Runner:
             elif item in lost and item in self._leases:
                 log.error("%s %s is broken off: its lease is lost", *item)
                 self._pending[item].cancel()
+
+
+async def _take_back(db: Unit, owner: str = "") -> None:
+    """Count and postpone what died with its worker, be it `owner`. Which run killed it is not known: each counts, and
+    the innocent ends well next time."""
+    if dead := await queries.orphaned(db, owner):
+        await queries.bury(db, owner, {item: backoff(attempts + 1) for item, attempts in dead.items()}, _DIED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -266,7 +267,7 @@ async def test_the_earlier_of_two_wakes_counts(database: Database) -> None:
     assert seen == ["a"]
 
 
-async def test_the_same_worker_takes_back_its_leases_at_once(database: Database) -> None:
+async def test_the_same_worker_takes_back_what_it_died_with(database: Database) -> None:
     await wake_now(database, "a")
     async with database.unit() as db:
         assert await queries.claim(db, ("test", "a"), "one") == 0
@@ -297,6 +298,61 @@ async def test_another_worker_takes_over_when_the_lease_is_over(
         await asyncio.sleep(0.5)
         assert seen == []
         await until(lambda: seen, 5)
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+async def test_what_dies_with_its_worker_rests_longer_each_time_and_then_ends_well(
+    database: Database, restarted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the worker comes back or another finds the lease over; a wake does not shorten the rest."""
+    monkeypatch.setattr(queries, "LEASE_SECONDS", 60.0 if restarted else 0.0)
+    pauses = []
+    await wake_now(database, "a")
+    for died in range(4):
+        await database.alone("UPDATE work_items SET due_at = now(), not_before = NULL")
+        async with database.unit() as db:
+            assert await queries.claim(db, ("test", "a"), "one") == died
+        again = Runner(database, {}, owner="one" if restarted else "two", concurrency=1)
+        await (again.start() if restarted else again.sweep())
+        await wake_now(database, "a")
+        (row,) = await database.fetch("SELECT *, extract(epoch FROM due_at - now()) AS pause FROM work_items")
+        assert (row["attempts"], row["lease_owner"]) == (died + 1, None)
+        assert "died" in row["last_error"]
+        async with database.unit() as db:
+            assert await queries.claim(db, ("test", "a"), "two") is None
+        pauses.append(float(row["pause"]))
+        if restarted:
+            await again.stop()
+    assert pauses[0] <= 0.6
+    assert all(later > 1.2 * earlier for earlier, later in itertools.pairwise(pauses))
+
+    async def reconcile(run: Run, key: str) -> Outcome:
+        return Again(60)
+
+    await database.alone("UPDATE work_items SET due_at = now(), not_before = now()")
+    async with running(database, reconcile):
+
+        async def well() -> bool:
+            return all(row["attempts"] == 0 for row in await rows(database))
+
+        await until(well)
+    (row,) = await rows(database)
+    assert (row["not_before"], row["last_error"]) == (None, None)
+
+
+async def test_a_worker_that_stops_punishes_no_run(database: Database) -> None:
+    inside = asyncio.Event()
+
+    async def reconcile(run: Run, key: str) -> Outcome:
+        inside.set()
+        await asyncio.sleep(30)
+        return None
+
+    async with running(database, reconcile):
+        await wake_now(database, "a")
+        await inside.wait()
+    (row,) = await database.fetch("SELECT *, due_at <= now() AS due FROM work_items")
+    assert (row["attempts"], row["not_before"], row["due"]) == (0, None, True)
 
 
 async def test_a_long_run_keeps_its_lease(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import os
 import signal
 import subprocess
@@ -55,6 +56,10 @@ class Processes:
         process = self._running.pop(name)
         process.send_signal(number)
         process.wait(15)
+
+    def reap(self, name: str) -> None:
+        """Wait for one that dies by itself."""
+        self._running.pop(name).wait(15)
 
     def end(self) -> None:
         for name in list(self._running):
@@ -109,6 +114,24 @@ async def test_work_goes_on_at_once_after_a_killed_worker(
     await wait_for(runs, "ended", 3, 5)
     # The standing items of services are always there.
     assert await database.fetch("SELECT * FROM work_items WHERE key <> '*'") == []
+
+
+async def test_work_that_kills_its_worker_is_tried_less_and_less_and_others_go_on(
+    processes: Processes, database: Database, runs: Callable[[str], Any]
+) -> None:
+    async with database.unit() as db:
+        await wake(db, "test.deadly", "deadly")
+    for died in range(1, 4):
+        await wait_for(runs, "deadly", died)
+        processes.reap("worker")
+        processes.worker()
+        await wake_keys(database, f"other-{died}")
+        await wait_for(runs, "ended", died)
+    tries = [row["at"] for row in await database.fetch("SELECT at FROM runs WHERE what = 'deadly' ORDER BY at")]
+    (row,) = await database.fetch("SELECT attempts, not_before FROM work_items WHERE key = 'deadly'")
+    # The third death rests two seconds after the restart, more or less. It may be over by now, and the fourth counted.
+    assert row["attempts"] >= 3
+    assert row["not_before"] > tries[2] + datetime.timedelta(seconds=1.5)
 
 
 async def test_nothing_is_lost_with_valkeys_data(
