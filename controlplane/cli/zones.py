@@ -18,13 +18,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from controlplane.access import accounts
 from controlplane.cli.application import Failure, Home, application, endpoint, load_settings, output
 from controlplane.cli.owner import in_database
-from controlplane.services.route53 import records
+from controlplane.services.route53 import records, sizes
 from controlplane.supervise.bootstrap import FIRST_ACCOUNT
 
 zone = typer.Typer(help="Hosted zones as zone files.", no_args_is_help=True)
 application.add_typer(zone, name="zone")
 
-_MOST_CHANGES = 500
 _DECIMAL = re.compile(r"\\(\d{3})")
 _PLAIN = {"Name", "Type", "TTL", "ResourceRecords"}
 _Account = Annotated[str, typer.Option("--account", help="Name or id of the account.")]
@@ -77,9 +76,8 @@ def import_zone(
         raise Failure(f"not a zone file of {found['Name']}: {error}") from error
     changes = [{"Action": "UPSERT", "ResourceRecordSet": each} for each in _sets(parsed)]
     try:
-        for place in range(0, len(changes), _MOST_CHANGES):
-            batch = {"Changes": changes[place : place + _MOST_CHANGES]}
-            client.change_resource_record_sets(HostedZoneId=found["Id"], ChangeBatch=batch)
+        for batch in sizes.batches(changes):
+            client.change_resource_record_sets(HostedZoneId=found["Id"], ChangeBatch={"Changes": batch})
     except ClientError as error:
         raise Failure(str(error)) from error
     output.print(f"{len(changes)} record sets in {found['Name']}")

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from controlplane.core.context import Context
-from controlplane.services.route53 import aliases, cidr, geography, names, queries, reach, records
+from controlplane.services.route53 import aliases, cidr, geography, names, queries, reach, records, sizes
 from controlplane.services.route53.errors import InvalidChangeBatch, InvalidDomainName, InvalidInput, NoSuchHealthCheck
 
 MOST_RECORDS = 10_000
-_MOST_CHANGES, _MOST_VALUES = 1000, 1000
+_MOST_VALUES = 400
 ROUTING = (
     "Weight", "Region", "Failover", "GeoLocation", "MultiValueAnswer", "CidrRoutingConfig", "GeoProximityLocation",
 )  # fmt: skip
@@ -39,8 +39,8 @@ class Batch:
 
     def apply(self, given: list[Mapping[str, Any]]) -> None:
         """Raises InvalidInput for what is no change at all, InvalidChangeBatch for what cannot be done."""
-        if len(given) > _MOST_CHANGES:
-            raise InvalidChangeBatch([f"Number of changes limit of {_MOST_CHANGES} exceeded."])
+        if excess := sizes.excess(given):
+            raise InvalidChangeBatch(excess)
         touched: set[tuple[Key, str]] = set()
         for item in given:
             _check_shape(item)
@@ -57,16 +57,13 @@ class Batch:
         self._service_zones = engine.zones
         self._targets = await aliases.Aliases(engine, ctx.db, ctx.cloud).targets(contents, self._zone)
 
-    def replace(self, instance: str, sets: list[dict[str, Any]]) -> None:
-        """Put record sets in place of those of a traffic policy instance. Raises as `apply` does."""
+    def replace(self, instance: str, given: list[Mapping[str, Any]]) -> None:
+        """Do changes in place of the record sets of a traffic policy instance. Raises as `apply` does."""
         self._instance = instance
         own = [key for key, content in self.after.items() if content.get("TrafficPolicyInstanceId") == instance]
         for key in own:
             del self.after[key]
-        for each in sets:
-            if "AliasTarget" in each:
-                each["AliasTarget"] = {**each["AliasTarget"], "HostedZoneId": self._zone["id"]}
-        self.apply([{"Action": "CREATE", "ResourceRecordSet": each} for each in sets])
+        self.apply(given)
 
     def _apply_one(self, action: str, given: Mapping[str, Any], touched: set[tuple[Key, str]]) -> None:
         try:
@@ -91,7 +88,9 @@ class Batch:
         values = _values(content)
         problems = [problem for item in values if (problem := records.problem(key[1], item))]
         problems += [f"Duplicate Resource Record: '{item}'" for item in {i for i in values if values.count(i) > 1}]
-        if len(values) > _MOST_VALUES or (key[1] in ("CNAME", "SOA") and len(values) > 1):
+        if len(values) > _MOST_VALUES:
+            problems.append(f"Cannot have more than {_MOST_VALUES} records in a RRSet.")
+        if key[1] in ("CNAME", "SOA") and len(values) > 1:
             problems.append(f"Too many values for a resource record set of type {key[1]}: {len(values)}")
         if problems and action != "DELETE":
             self.messages += problems
@@ -138,7 +137,7 @@ class Batch:
             self._check_alias(key, self.after[key])
         self._check_loop({key[:2] for key in changed if "AliasTarget" in self.after[key]})
         if len(self.after) > MOST_RECORDS:
-            self.messages.append(f"Number of records limit of {MOST_RECORDS} exceeded.")
+            self.messages.append(f"Exceeded limit MAX_RRSETS_BY_ZONE for zone: {self._zone['id']}")
 
     def _check_name(self, name: str, type: str, types: set[str]) -> None:
         if type == "CNAME" and name == self._name:

@@ -44,6 +44,16 @@ def test_a_zone_file_goes_in_and_comes_out(cloud: Cloud, account: Account, zone:
     assert cloud.try_celaje("zone", "export", "none.test", *own).returncode == 1
 
 
+def test_a_large_zone_file_goes_in_by_batches(cloud: Cloud, account: Account, zone: Zone, tmp_path: Path) -> None:
+    """By records it is three of Route 53's batches, by characters as many more."""
+    lines = [f"n{n} 60 IN A 192.0.2.{n % 250}\nn{n} 60 IN A 192.0.3.{n % 250}" for n in range(600)]
+    lines += [f't{n} 60 IN TXT "{"x" * 250}"' for n in range(200)]
+    file = tmp_path / "zone"
+    file.write_text("\n".join(lines))
+    assert "800 record sets" in cloud.celaje("zone", "import", zone.name, str(file), "--account", account.id)
+    assert zone.client.get_hosted_zone(Id=zone.id)["HostedZone"]["ResourceRecordSetCount"] == 802
+
+
 def test_nobody_gets_a_whole_zone(cloud: Cloud, zone: Zone) -> None:
     zone.put(zone.set("secret", "A", "192.0.2.1"))
     for kind in ("AXFR", "IXFR", "ANY"):

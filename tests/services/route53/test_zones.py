@@ -124,6 +124,33 @@ def test_a_batch_is_done_as_a_whole_or_not_at_all(zone: Zone) -> None:
         assert code(lambda wrong=wrong: zone.change(wrong)) == "InvalidInput"
 
 
+def test_a_batch_has_bounds(zone: Zone) -> None:
+    """Of records (an alias is one) and of characters; what is put counts twice."""
+
+    def many(count: int, values: int = 1, *, long: bool = False) -> list[dict[str, Any]]:
+        if long:
+            return [zone.set(f"l{n}", "TXT", '"' + "x" * 254 + '"' + " " * 144, ttl=60) for n in range(count)]
+        addresses = [f"192.0.2.{number + 1}" for number in range(values)]
+        return [zone.set(f"n{n}", "A", *addresses) for n in range(count)]
+
+    records = "[Number of records limit of 1000 exceeded.]"
+    assert refusal(lambda: zone.change(*many(5, 201))) == records
+    assert refusal(lambda: zone.change(*many(501), action="UPSERT")) == records
+    zone.change(*many(5, 100), action="UPSERT")
+    zone.change(*many(5, 100), action="DELETE")
+    target = {"DNSName": f"n.{zone.name}", "HostedZoneId": zone.id[-21:], "EvaluateTargetHealth": False}
+    aliases = [zone.set(f"a{n}", "A", AliasTarget=target) for n in range(1001)]
+    assert refusal(lambda: zone.change(*aliases)) == records
+    characters = "[RDATA character limit of 32000 exceeded.]"
+    assert refusal(lambda: zone.change(*many(81, long=True))) == characters
+    assert refusal(lambda: zone.change(*many(41, long=True), action="UPSERT")) == characters
+    zone.change(*many(80, long=True))
+    assert "[Cannot have more than 400 records in a RRSet.]" in refusal(
+        lambda: zone.change(zone.set("m", "A", *[f"192.0.{n // 250}.{n % 250}" for n in range(401)]))
+    )
+    assert len(zone.listed()) == 82
+
+
 def test_of_many_who_create_one_record_one_does(zone: Zone) -> None:
     def attempt(number: int) -> str:
         try:
