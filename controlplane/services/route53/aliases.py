@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from agents.contract.network import METADATA
-from controlplane.core.context import Cloud, Unit
+from controlplane.core.context import Cloud, Context, Unit
 from controlplane.core.public_names import AliasTarget
 from controlplane.services.route53 import names
+from controlplane.services.route53.errors import InvalidInput
 
 TYPES = ("A", "AAAA")
 """Of records that lead to a service."""
@@ -58,6 +59,17 @@ class Aliases:
             if target is not None:
                 found[name] = replace(target, addresses=gateway) if target.addresses is None else target
         return found
+
+
+async def locate(ctx: Context, sets: Iterable[dict[str, Any]]) -> None:
+    """Have the aliases that do not say their hosted zone say it. Raises InvalidInput for a name that no service has."""
+    engine = ctx.engine("public_names")
+    for alias in (each["AliasTarget"] for each in sets if "AliasTarget" in each):
+        if "HostedZoneId" not in alias:
+            target = await engine.target(ctx.db, alias["DNSName"])
+            if target is None:
+                raise InvalidInput(f"The endpoint {alias['DNSName']} is not one that this cloud has.")
+            alias["HostedZoneId"] = target.zone_id
 
 
 def _foreign(content: Mapping[str, Any], zone_id: str) -> Mapping[str, Any] | None:

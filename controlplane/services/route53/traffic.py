@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
 
 from controlplane.services.route53.errors import InvalidTrafficPolicyDocument
 
-_FORMAT = "2015-10-01"
+_FORMATS = ("2015-10-01", "2023-05-09")
 _TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NAPTR", "PTR", "SPF", "SRV", "TXT")
 _BRANCHES = {"weighted": "Items", "multivalue": "Items", "latency": "Regions", "geo": "Locations"}
-_LARGEST, _MOST_RULES = 102400, 50
+_LARGEST, _MOST_RULES, _MOST_SETS = 102400, 50, 1000
+_WEBSITE = "s3-website"
+_WEBSITE_NAME = re.compile(r"s3-website[.-][a-z]{2}(-[a-z]+)+-[0-9](\.[a-z0-9-]{1,63}){1,9}")
 
 
 class Policy:
@@ -25,8 +29,8 @@ class Policy:
             found = orjson.loads(text)
         except orjson.JSONDecodeError as error:
             raise InvalidTrafficPolicyDocument("The document is not JSON.") from error
-        if not isinstance(found, dict) or found.get("AWSPolicyFormatVersion") != _FORMAT:
-            raise InvalidTrafficPolicyDocument(f"AWSPolicyFormatVersion must be {_FORMAT}.")
+        if not isinstance(found, dict) or found.get("AWSPolicyFormatVersion") not in _FORMATS:
+            raise InvalidTrafficPolicyDocument(f"AWSPolicyFormatVersion must be one of {', '.join(_FORMATS)}.")
         self.type = str(found.get("RecordType"))
         if self.type not in _TYPES:
             raise InvalidTrafficPolicyDocument("RecordType is not one that a policy can have.")
@@ -36,15 +40,19 @@ class Policy:
         self._start = (found.get("StartRule"), found.get("StartEndpoint"))
         if sum(item is not None for item in self._start) != 1:
             raise InvalidTrafficPolicyDocument("Exactly one of StartRule and StartEndpoint is required.")
-        for _ in self.sets("name.test.", "name.test.", "0", 60):
-            pass  # every reference is followed
+        self.sets("name.test.", {"id": "Z0", "name": "name.test."}, "0", 60)  # follows every reference
 
-    def sets(self, name: str, zone: str, instance: str, ttl: int) -> list[dict[str, Any]]:
-        """The record sets that answer for a name; those of inner rules have names of their own in the zone."""
+    def sets(self, name: str, zone: Mapping[str, Any], instance: str, ttl: int) -> list[dict[str, Any]]:
+        """The record sets that answer for a name; those of inner rules have names of their own in the zone. Aliases to
+        what a service has do not say their hosted zone."""
         rule, endpoint = self._start
         if endpoint is not None:
             return [{"Name": name, "Type": self.type, **self._value(str(endpoint), ttl)}]
-        return list(self._of_rule(str(rule), name, _Names(zone, instance), ttl, ()))
+        # A rule that several lead to is there for each of them: few rules can be very many sets.
+        found = list(islice(self._of_rule(str(rule), name, _Names(zone, instance), ttl, ()), _MOST_SETS + 1))
+        if len(found) > _MOST_SETS:
+            raise InvalidTrafficPolicyDocument(f"The rules make more than {_MOST_SETS} record sets.")
+        return found
 
     def _of_rule(self, id: str, name: str, names: _Names, ttl: int, above: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         rule = self._rules.get(id)
@@ -67,20 +75,21 @@ class Policy:
         endpoint = self._endpoints.get(id)
         if endpoint is None or not isinstance(endpoint.get("Value"), str):
             raise InvalidTrafficPolicyDocument(f"The endpoint {id[:100]} is not there or has no value.")
-        if endpoint.get("Type", "value") != "value":
-            raise InvalidTrafficPolicyDocument("Endpoints of this cloud are values.")
-        return {"TTL": ttl, "ResourceRecords": [{"Value": endpoint["Value"]}]}
+        kind = endpoint.get("Type", "value")
+        if kind == "value":
+            return {"TTL": ttl, "ResourceRecords": [{"Value": endpoint["Value"]}]}
+        if kind != _WEBSITE:
+            raise InvalidTrafficPolicyDocument("Endpoints of this cloud are values and websites of S3.")
+        return {"AliasTarget": {"DNSName": _website(endpoint), "EvaluateTargetHealth": False}}
 
 
 class _Names:
     """Names for the record sets of inner rules."""
 
-    zone_id = "self"
-    """Stands for the zone that the names are in, until it is known."""
-
-    def __init__(self, zone: str, instance: str) -> None:
+    def __init__(self, zone: Mapping[str, Any], instance: str) -> None:
         self.instance = instance[:8]
-        self._zone = zone
+        self.zone_id = zone["id"]
+        self._zone = zone["name"]
         self._count = 0
 
     def next(self) -> str:
@@ -93,6 +102,15 @@ def _named(found: Mapping[str, Any], member: str) -> dict[str, Mapping[str, Any]
     if not isinstance(given, dict) or not all(isinstance(item, dict) for item in given.values()):
         raise InvalidTrafficPolicyDocument(f"{member} must be an object of objects.")
     return given
+
+
+def _website(endpoint: Mapping[str, Any]) -> str:
+    """The name that an alias has for a website. The value is that name, or the bucket's: then the region says it."""
+    value = endpoint["Value"].lower()
+    name = value if value.startswith(_WEBSITE) else f"{_WEBSITE}-{endpoint.get('Region')}.amazonaws.com"
+    if not _WEBSITE_NAME.fullmatch(name):
+        raise InvalidTrafficPolicyDocument("A website's endpoint has a region.")
+    return str(name)
 
 
 def _branches(rule: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:

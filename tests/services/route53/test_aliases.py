@@ -84,6 +84,32 @@ def test_two_aliases_share_a_name_by_weight(zone: Zone) -> None:
     assert zone.ask("@") == ["127.0.0.1"], "an alias to an alias"
 
 
+@pytest.mark.parametrize("value", ["www.example.com", ENDPOINT])
+def test_a_traffic_policys_endpoint_is_a_website(value: str, zone: Zone, cloud: Cloud) -> None:
+    client = zone.client
+
+    def made(region: str = "us-east-1", value: str = value) -> Any:
+        site = {"Type": "s3-website", "Region": region, "Value": value}
+        endpoints = {"banner": site, "plain": {"Type": "value", "Value": "192.0.2.1"}}
+        items = [{"Weight": "1", "EndpointReference": "banner"}, {"Weight": "0", "EndpointReference": "plain"}]
+        rules = {"split": {"RuleType": "weighted", "Items": items}}
+        document = {"AWSPolicyFormatVersion": "2015-10-01", "RecordType": "A", "StartRule": "split"}
+        text = json.dumps({**document, "Endpoints": endpoints, "Rules": rules})
+        return client.create_traffic_policy(Name=uuid.uuid4().hex, Document=text)["TrafficPolicy"]
+
+    def instance(policy: Any) -> Any:
+        chosen = {"TrafficPolicyId": policy["Id"], "TrafficPolicyVersion": 1, "TTL": 60}
+        return client.create_traffic_policy_instance(HostedZoneId=zone.id, Name=f"www.{zone.name}", **chosen)
+
+    instance(made())
+    cloud.wait_until(lambda: zone.ask("www") == ["127.0.0.1"], 30)
+    (found,) = [item["AliasTarget"] for item in zone.listed() if "AliasTarget" in item]
+    assert found == {"DNSName": f"{ENDPOINT}.", "HostedZoneId": WEBSITES, "EvaluateTargetHealth": False}
+    if value != ENDPOINT:
+        assert "not one that this cloud has" in refusal(lambda: instance(made("eu-north-1")))
+        assert "has a region" in refusal(lambda: made("nowhere"))
+
+
 def test_what_no_alias_leads_to(zone: Zone) -> None:
     def said(type: str = "A", **more: Any) -> str:
         return refusal(lambda: zone.change(zone.set("www", type, **target(**more))))

@@ -317,5 +317,8 @@ def test_traffic_policies_answer_as_their_rules_say(zone: Zone, cloud: Cloud) ->
     client.delete_traffic_policy_instance(Id=id)
     assert {item["Type"] for item in zone.listed()} == {"NS", "SOA"}
     loop = {"geo": {"RuleType": "multivalue", "Items": [{"RuleReference": "geo"}]}}
+    items = [[{"RuleReference": f"r{n + 1}"}] * 2 for n in range(49)] + [[{"EndpointReference": "1"}]]
+    doubled = {f"r{n}": {"RuleType": "multivalue", "Items": each} for n, each in enumerate(items)}
+    assert code(lambda: policy(Rules=doubled, StartRule="r0")) == "InvalidTrafficPolicyDocument", "2^49 record sets"
     for bad in ({"Rules": loop}, {"StartRule": "none"}, {"RecordType": "SOA"}, {"StartEndpoint": "1"}, {"Rules": []}):
         assert code(lambda bad=bad: policy(**bad)) == "InvalidTrafficPolicyDocument", bad

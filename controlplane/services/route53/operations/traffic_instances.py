@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import ANY, Resource, operation
-from controlplane.services.route53 import changes, names, queries, zones
+from controlplane.services.route53 import aliases, changes, names, queries, zones
 from controlplane.services.route53.errors import (
     ConflictingTypes,
     NoSuchHostedZone,
@@ -67,8 +68,11 @@ async def _rewrite(ctx: Context, zone_id: str, instance: str, sets: list[dict[st
     row = await queries.lock_zone(ctx.db, zone_id)
     if row is None:
         raise NoSuchHostedZone(f"No hosted zone found with ID: {zone_id}")
+    await aliases.locate(ctx, sets)
+    given: list[Mapping[str, Any]] = [{"Action": "CREATE", "ResourceRecordSet": each} for each in sets]
     batch = changes.Batch(row, await queries.records(ctx.db, zone_id))
-    batch.replace(instance, sets)
+    await batch.look_up(ctx, given)
+    batch.replace(instance, given)
     await batch.write(ctx)
     version = await queries.bump(ctx.db, zone_id)
     await zones.changed(ctx, row, version)
@@ -82,7 +86,7 @@ async def create_traffic_policy_instance(ctx: Context, request: Any) -> dict[str
     zone, name = existing(ctx, request), names.normal(request["Name"])
     policy = await find_policy(ctx, request["TrafficPolicyId"], request["TrafficPolicyVersion"])
     id, ttl = str(uuid.uuid4()), int(request["TTL"])
-    sets = Policy(policy["document"]).sets(name, zone["name"], id, ttl)
+    sets = Policy(policy["document"]).sets(name, zone, id, ttl)
     version = await _rewrite(ctx, zone["id"], id, sets)
     own = (id, ctx.account_id, zone["id"], name, policy["type"], ttl, policy["id"], policy["version"], version)
     if not await ctx.db.fetchval(_INSERT, *own):
@@ -106,7 +110,7 @@ async def update_traffic_policy_instance(ctx: Context, request: Any) -> dict[str
     if policy["type"] != row["type"]:
         raise ConflictingTypes(f"The instance is for records of type {row['type']}.")
     zone, ttl = await queries.zone(ctx.db, row["zone_id"]), int(request["TTL"])
-    sets = Policy(policy["document"]).sets(row["name"], zone["name"], row["id"], ttl)
+    sets = Policy(policy["document"]).sets(row["name"], zone, row["id"], ttl)
     version = await _rewrite(ctx, row["zone_id"], row["id"], sets)
     await ctx.db.execute(_UPDATE, row["id"], ttl, policy["id"], policy["version"], version)
     return {"TrafficPolicyInstance": _shown(await _find(ctx, row["id"]))}
