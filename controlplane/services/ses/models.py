@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, DateTime, Index, Integer, LargeBinary, Text, Uuid, func
+from sqlalchemy import BigInteger, Boolean, DateTime, Index, Integer, LargeBinary, Text, Uuid, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -151,6 +151,19 @@ class Mail(Base):
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     created_at: Mapped[datetime] = _created()
+
+
+class Sent(Base):
+    """How many recipients an account's mails had in a while, and until when that counts: for the `day`'s quota, a
+    minute, and for the `burst` that the rate allows, a second."""
+
+    __tablename__ = "ses_sent"
+
+    account_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    region: Mapped[str] = mapped_column(Text, primary_key=True)
+    span: Mapped[str] = mapped_column(Text, primary_key=True)
+    counts_until: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    recipients: Mapped[int] = mapped_column(BigInteger)
 
 
 class Relay(Base):

@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 from controlplane.settings import Settings
 from tests.cloud import Account, Cloud
 from tests.services.iam.conftest import user_with_key
+from tests.services.kms.conftest import in_database
 
 pytestmark = pytest.mark.xdist_group("mail")
 BODY = {"Subject": {"Data": "grüße"}, "Body": {"Text": {"Data": "hallo"}, "Html": {"Data": "<b>hallo</b>"}}}
@@ -216,17 +217,26 @@ def test_the_rate_holds_for_those_who_send_side_by_side(account: Account) -> Non
     assert [one["Status"] for one in told] == ["ACCOUNT_THROTTLED"] * 3
 
 
-def test_the_day_s_quota_holds_for_those_who_send_side_by_side(cloud: Cloud, account: Account) -> None:
-    cloud.grant(account, "ses/L-804C8AE8", 5)
+def test_the_day_s_quota_holds_for_twenty_who_send_side_by_side(cloud: Cloud, account: Account) -> None:
+    cloud.grant(account, "ses/L-804C8AE8", 25)
+    cloud.grant(account, "ses/L-CDEF9B6B", 100)
     ses = account.client("ses")
     ses.verify_email_identity(EmailAddress="a@example.com")
 
     def send(_: int) -> bool:
+        to = {"ToAddresses": ["b@example.com", "c@example.com"]}
         try:
-            ses.send_email(Source="a@example.com", Destination={"ToAddresses": ["b@example.com"]}, Message=BODY)
+            ses.send_email(Source="a@example.com", Destination=to, Message=BODY)
         except ClientError as refused:
-            return "Daily" not in str(refused)
+            assert refused.response["Error"]["Message"] == "Daily message quota exceeded."
+            return False
         return True
 
-    with ThreadPoolExecutor(8) as threads:
-        assert sum(threads.map(send, range(12))) == 5
+    with ThreadPoolExecutor(20) as threads:
+        assert sum(threads.map(send, range(60))) == 12
+    assert ses.get_send_quota()["SentLast24Hours"] == 24.0
+    assert len(mailbox(account)) == 12, "what was refused is not kept"
+    later = "UPDATE ses_sent SET counts_until = counts_until - interval '1 day 1 minute' WHERE account_id = $1"
+    in_database(cloud, later, account.id)
+    assert ses.get_send_quota()["SentLast24Hours"] == 0.0, "a day later"
+    assert send(0) and ses.get_send_quota()["SentLast24Hours"] == 2.0
