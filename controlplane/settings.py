@@ -102,8 +102,9 @@ class Settings(Folders):
     reachable: tuple[IPv4Network | IPv6Network, ...] = Field(
         default=(),
         description="Networks that accounts may let this cloud call although they lead to its own hosts, such as "
-        '`["127.0.0.1/32"]`: for HTTP subscriptions of SNS and health checks of Route 53. Without it neither reaches '
-        "loopback, link-local addresses or an address of a host.",
+        '`["127.0.0.1/32"]`: for HTTP subscriptions of SNS, health checks of Route 53 and OIDC '
+        "identity providers of IAM. Without it none of these reaches loopback, link-local addresses or an address of a "
+        "host.",
     )
     new_buckets: Literal["private", "open"] = Field(
         default="private",

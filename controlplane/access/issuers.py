@@ -1,18 +1,16 @@
 """Fetching documents from identity providers that users of this cloud name.
 
 Whoever may create a provider chooses an address that this process calls, so a call is bounded in time and size, speaks
-only HTTPS, follows no redirect, goes to no link-local or multicast address, and its failure is told without a reason.
-The server must show a certificate of a CA that this host trusts, or of one whose thumbprint the provider lists.
+only HTTPS, follows no redirect, goes only where accounts may let this cloud call, and its failure is told without a
+reason. The server must show a certificate of a CA that this host trusts, or of one whose thumbprint the provider lists.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import ipaddress
-import socket
 import ssl
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,16 +21,20 @@ SECONDS = 5.0
 LARGEST = 256 * 1024
 _DER = 2  # `_ssl.ENCODING_DER`
 
+Resolve = Callable[[str, int], Awaitable[str]]
+"""An address of a host and port that may be called, looked up once so that it cannot change between check and use;
+`resolve` of the engine `outbound`. Raises ValueError, OSError."""
+
 
 class IssuerUnreachable(Exception):
     """The identity provider does not answer as it should. The message is for the log."""
 
 
-async def fetch_json(url: str, thumbprints: Collection[str]) -> dict[str, Any]:
+async def fetch_json(url: str, thumbprints: Collection[str], resolve: Resolve) -> dict[str, Any]:
     """A JSON object at a URL. Raises IssuerUnreachable."""
     try:
         async with asyncio.timeout(SECONDS):
-            host, port, address = await _resolved(url)
+            host, port, address = await _resolved(url, resolve)
             try:
                 body = await _get(url, address, ssl.create_default_context())
             except httpx.ConnectError:  # among others: the certificate is of no CA that this host trusts
@@ -45,11 +47,11 @@ async def fetch_json(url: str, thumbprints: Collection[str]) -> dict[str, Any]:
     return found
 
 
-async def thumbprint(url: str) -> str:
+async def thumbprint(url: str, resolve: Resolve) -> str:
     """The SHA-1 of the last certificate that the server shows, as IAM takes it. Raises IssuerUnreachable."""
     try:
         async with asyncio.timeout(SECONDS):
-            chain = await _chain(*await _resolved(url))
+            chain = await _chain(*await _resolved(url, resolve))
     except (OSError, TimeoutError, ValueError) as error:
         raise IssuerUnreachable(f"{url[:200]}: {error!r}") from error
     if not chain:
@@ -61,18 +63,13 @@ def _sha1(certificate: bytes) -> str:
     return hashlib.sha1(certificate, usedforsecurity=False).hexdigest()
 
 
-async def _resolved(url: str) -> tuple[str, int, str]:
-    """Host, port and one address, looked up once so that it cannot change between check and use."""
+async def _resolved(url: str, resolve: Resolve) -> tuple[str, int, str]:
+    """Host, port and address."""
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
         raise ValueError("not an https URL")
     port = parts.port or 443
-    found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    address = str(found[0][4][0])
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified:
-        raise ValueError("an address that no identity provider has")
-    return parts.hostname, port, address
+    return parts.hostname, port, await resolve(parts.hostname, port)
 
 
 async def _get(url: str, address: str, context: ssl.SSLContext) -> bytes:

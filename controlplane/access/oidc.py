@@ -10,7 +10,7 @@ from typing import Any
 
 import jwt
 
-from controlplane.access.issuers import IssuerUnreachable, fetch_json
+from controlplane.access.issuers import IssuerUnreachable, Resolve, fetch_json
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 _FRESH = 3600.0
@@ -58,7 +58,7 @@ def _not_a_jwt() -> BadToken:
     return BadToken("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
 
 
-async def verify(token: str, provider: Provider) -> Mapping[str, Any]:
+async def verify(token: str, provider: Provider, resolve: Resolve) -> Mapping[str, Any]:
     """The claims of a token that the provider issued for one of its audiences. Raises BadToken, IssuerUnreachable."""
     try:
         header = jwt.get_unverified_header(token)
@@ -67,7 +67,7 @@ async def verify(token: str, provider: Provider) -> Mapping[str, Any]:
     algorithm = str(header.get("alg"))
     if algorithm not in ALGORITHMS:
         raise BadToken("The ID Token provided is not signed with a supported algorithm.")
-    key = await _key(provider, header.get("kid"), algorithm)
+    key = await _key(provider, header.get("kid"), algorithm, resolve)
     issuers = [f"https://{provider.url}", f"https://{provider.url}/", provider.url]
     try:
         claims: Mapping[str, Any] = jwt.decode(
@@ -99,12 +99,12 @@ def audience_of(claims: Mapping[str, Any]) -> str:
     return audience if isinstance(audience, str) else ""
 
 
-async def _key(provider: Provider, id: Any, algorithm: str) -> jwt.PyJWK:
+async def _key(provider: Provider, id: Any, algorithm: str, resolve: Resolve) -> jwt.PyJWK:
     place = (provider.url, *provider.thumbprints)
     found = _keys.get(place)
     now = time.monotonic()
     if found is None or now - found[0] > _FRESH or (id and id not in found[1] and now - found[0] > _AGAIN):
-        found = now, await _fetched(provider)
+        found = now, await _fetched(provider, resolve)
         _keys[place] = found
         if len(_keys) > _KEPT:
             _keys.popitem(last=False)
@@ -116,12 +116,12 @@ async def _key(provider: Provider, id: Any, algorithm: str) -> jwt.PyJWK:
     return key
 
 
-async def _fetched(provider: Provider) -> dict[str, jwt.PyJWK]:
+async def _fetched(provider: Provider, resolve: Resolve) -> dict[str, jwt.PyJWK]:
     base = f"https://{provider.url}"
-    discovery = await fetch_json(f"{base}/.well-known/openid-configuration", provider.thumbprints)
+    discovery = await fetch_json(f"{base}/.well-known/openid-configuration", provider.thumbprints, resolve)
     if str(discovery.get("issuer")).rstrip("/") not in (base, provider.url):
         raise IssuerUnreachable(f"{base}: its discovery document names another issuer")
-    answer = await fetch_json(str(discovery.get("jwks_uri")), provider.thumbprints)
+    answer = await fetch_json(str(discovery.get("jwks_uri")), provider.thumbprints, resolve)
     listed = answer.get("keys")
     if not isinstance(listed, list):
         raise IssuerUnreachable(f"{base}: no list of keys")

@@ -2,10 +2,10 @@
 address that this cloud goes by. What further addresses another host has is not known here: its own firewall guards
 these.
 
-Whoever subscribes an address to a topic, or has its health checked, chooses what a process inside the owner's network
-calls. Loopback, addresses of metadata services and the known addresses of hosts are refused, unless the
-owner has named their network in `reachable`. A name is looked up once, and the address that was checked is the one to
-connect to, so that a name server which answers differently the second time wins nothing.
+Whoever subscribes an address to a topic, has its health checked, or names an identity provider there, chooses what a
+process inside the owner's network calls. Loopback, addresses of metadata services and the known addresses of hosts are
+refused, unless the owner has named their network in `reachable`. A name is looked up once, and the address that was
+checked is the one to connect to, so that a name server which answers differently the second time wins nothing.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Issuer:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Issuer]:
+def running(folder: Path, address: str = "127.0.0.1") -> Iterator[Issuer]:
     """An issuer that answers until the block ends."""
     certificate = certify("localhost")
     (folder / "tls.pem").write_text(certificate.pem + certificate.key_pem)
@@ -65,7 +65,7 @@ def running(folder: Path) -> Iterator[Issuer]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((address, 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     issuer = Issuer(server.server_port, certificate)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -181,6 +181,14 @@ def test_what_an_issuer_may_not_do(account: Account, issuer: Issuer, trick: str)
     assert "/realm/keys" not in issuer.asked and "/realm/moved" not in issuer.asked
 
 
+@pytest.mark.parametrize("place", ["127.0.0.2", "[::ffff:127.0.0.2]"])
+def test_no_provider_is_an_address_of_the_cloud(account: Account, place: str, tmp_path: Path) -> None:
+    with running(tmp_path, "127.0.0.2") as issuer:
+        url = issuer.url.replace("localhost", place)
+        code, _ = refused(account.client("iam").create_open_id_connect_provider, Url=url, ClientIDList=["app"])
+        assert code == "OpenIdIdpCommunicationError", "it would show its certificate"
+
+
 def test_providers(account: Account, issuer: Issuer) -> None:
     trusting = Trusting(account, issuer, ThumbprintList=[], Tags=[{"Key": "a", "Value": "1"}])
     named = {"OpenIDConnectProviderArn": trusting.provider}

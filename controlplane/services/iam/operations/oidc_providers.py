@@ -86,7 +86,7 @@ async def create_open_id_connect_provider(
     thumbprints = _check_thumbprints(request.get("ThumbprintList") or [])
     if not thumbprints:
         try:
-            thumbprints = [await thumbprint(url)]
+            thumbprints = [await thumbprint(url, ctx.engine("outbound").resolve)]
         except IssuerUnreachable as error:
             raise OpenIdIdpCommunicationError("Unable to get the certificate of the identity provider.") from error
     content = {"url": _name(url), "clients": clients, "thumbprints": thumbprints}

@@ -46,7 +46,7 @@ async def assume_role_with_web_identity(
         if content is None:
             raise InvalidIdentityToken(f"No OpenIDConnect provider found in your account for https://{name[:255]}")
         provider = oidc.Provider(content["url"], content["clients"], content["thumbprints"])
-        claims = await oidc.verify(token, provider)
+        claims = await oidc.verify(token, provider, ctx.engine("outbound").resolve)
     except oidc.ExpiredToken as error:
         raise ExpiredToken(str(error)) from error
     except oidc.BadToken as error:
