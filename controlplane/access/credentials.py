@@ -23,7 +23,7 @@ from controlplane.access.principals import Credential, Principals
 from controlplane.access.recorder import Recorder
 from controlplane.access.sigv4 import Signature
 from controlplane.core.errors import AwsError
-from controlplane.core.http import HttpRequest
+from controlplane.core.http import HttpRequest, Signed
 from controlplane.core.principal import ANONYMOUS, Principal
 from controlplane.state.sealing import Sealer, SealError
 
@@ -92,6 +92,7 @@ class Authenticator:
         if not await self._principals.may_use_region(credential.principal.account_id, signature.region):
             raise refusal(dialect, Refusal.UNKNOWN_KEY)
         self._recorder.used(credential.principal, signature.region, route.service.name)
+        request.signed = Signed(sigv4.ALGORITHM, _place(signature), _moment(signature.timestamp))
         return credential.principal
 
     async def _authenticate_older(self, signature: sigv2.Signature, request: HttpRequest, route: Route) -> Principal:
@@ -115,6 +116,7 @@ class Authenticator:
         if signature.token is not None and await self._principals.is_closed(credential.principal.account_id):
             raise refusal(Dialect.S3, Refusal.UNKNOWN_KEY)
         self._recorder.used(credential.principal, "us-east-1", route.service.name)
+        request.signed = Signed("AWS", _place(signature), None if signature.presigned else signature.moment)
         return credential.principal
 
     def authenticate_certificate(self, request: HttpRequest, route: Route) -> Principal:
@@ -239,6 +241,10 @@ class Authenticator:
             request.chunk_verifier = sigv4.ChunkSignatures(key, signature)
         elif request.stream is not None and _SHA256.fullmatch(payload):
             request.stream = _Hashed(request.stream, payload, dialect)
+
+
+def _place(signature: Signature | sigv2.Signature) -> str:
+    return "REST-QUERY-STRING" if signature.presigned else "REST-HEADER"
 
 
 def _version_2(request: HttpRequest, dialect: Dialect) -> sigv2.Signature | None:

@@ -14,6 +14,7 @@ from controlplane.access import keys, sessions, sigv4
 from controlplane.access.dialects import Dialect, Refusal, compared, refusal
 from controlplane.access.principals import Credential, Principals
 from controlplane.core.errors import AwsError
+from controlplane.core.http import Signed
 from controlplane.core.principal import ANONYMOUS, Principal
 from controlplane.state.sealing import Sealer, SealError
 
@@ -53,15 +54,19 @@ class Forms:
         self._principals = principals
         self._sealer = sealer
 
-    async def authenticate(self, fields: Mapping[str, str]) -> Principal:
-        """The signer of a form, by its fields in lower case; ANONYMOUS without a policy. Raises AwsError."""
+    async def authenticate(self, fields: Mapping[str, str]) -> tuple[Principal, Signed | None]:
+        """The signer of a form, by its fields in lower case, and how it was signed; ANONYMOUS without a policy.
+        Raises AwsError."""
         policy = fields.get("policy")
         if policy is None:
-            return ANONYMOUS
-        for names, check in ((_FIELDS_4, self._version_4), (_FIELDS_2, self._version_2)):
+            return ANONYMOUS, None
+        for names, check, scheme in (
+            (_FIELDS_4, self._version_4, sigv4.ALGORITHM),
+            (_FIELDS_2, self._version_2, "AWS"),
+        ):
             if any(name.lower() in fields for name in names):
                 _require(fields, names)
-                return await check(fields, policy)
+                return await check(fields, policy), Signed(scheme, "POST", None)
         raise AwsError("Access Denied", code="AccessDenied", status=403)
 
     async def _version_2(self, fields: Mapping[str, str], policy: str) -> Principal:

@@ -45,6 +45,7 @@ class RequestContext(Mapping[str, ContextValue]):
                 **_of_principal(self._ctx.principal, self._tags),
                 **_of_organization("principalorg", self._organization),
                 **_of_request(self._ctx),
+                **_of_signature(self._ctx),
                 **{key.lower(): value for key, value in self._ctx.facts.items() if ":" in key},
             }
         return self._values
@@ -174,6 +175,18 @@ def _of_request(ctx: Context) -> dict[str, ContextValue]:
         values |= {f"aws:requesttag/{key.lower()}": value for key, value in tags.items()}
     elif keys := _tag_keys(ctx.request):
         values["aws:tagkeys"] = keys
+    return values
+
+
+def _of_signature(ctx: Context) -> dict[str, ContextValue]:
+    """What S3's policies can say of signatures: the age is in milliseconds."""
+    if ctx.model != "s3" or ctx.signed is None:
+        return {}
+    values: dict[str, ContextValue] = {"s3:signatureversion": ctx.signed.scheme, "s3:authtype": ctx.signed.place}
+    if ctx.signed.moment is not None:
+        values["s3:signatureage"] = str(int((time.time() - ctx.signed.moment) * 1000))
+    if "x-amz-content-sha256" in ctx.headers:
+        values["s3:x-amz-content-sha256"] = ctx.headers["x-amz-content-sha256"]
     return values
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from controlplane.core.arn import Arn
+from controlplane.core.http import Signed
 from controlplane.core.principal import Principal, service_principal
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ class Context:
     request: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the HTTP request, in lower case: for what the models leave out (`origin`). Empty for calls of services."""
+    signed: Signed | None = None
+    """How the request was signed. None for calls of services, and where nothing is signed."""
     answer_headers: dict[str, str] = field(default_factory=dict)
     """Added to the answer, be it a result or an error."""
     answer_status: int | None = None
@@ -158,6 +161,7 @@ class Context:
             user_agent=name,
             request={},
             headers={},
+            signed=None,
             answer_headers={},
             facts={"aws:SourceArn": source_arn, "aws:SourceAccount": owner},
             resources=(),

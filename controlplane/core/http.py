@@ -7,11 +7,30 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 
+def one_line(text: str) -> str:
+    """Text as a header can carry it: Latin-1 (what is beyond it as the bytes of UTF-8), without line breaks."""
+    if text.isascii() and text.isprintable():
+        return text
+    if any(character > "\xff" for character in text):
+        text = text.encode("utf-8", "replace").decode("latin-1")
+    return "".join(character if character >= " " and character != "\x7f" else " " for character in text)
+
+
 class ChunkVerifier(Protocol):
     """Checks the signatures of an aws-chunked body, chunk by chunk, in the order in which they come."""
 
     def chunk(self, signature: str, data: bytes) -> bool: ...
     def trailer(self, signature: str, trailer: bytes) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """How a request was signed: by which scheme, where the signature stands, and when it was made (seconds since the
+    epoch; None where it does not say). In the words of S3's condition keys."""
+
+    scheme: str
+    place: str
+    moment: float | None
 
 
 @dataclass(slots=True)
@@ -35,6 +54,8 @@ class HttpRequest:
     scheme: str = "http"
     of_link: frozenset[str] = frozenset()
     """Those of `headers` that stand in the query string of a signed link to S3."""
+    signed: Signed | None = None
+    """Set when the signature was found right."""
 
 
 @dataclass(slots=True)

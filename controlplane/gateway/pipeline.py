@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from controlplane.access.credentials import Authenticator
 from controlplane.access.trail.recorder import Trail
 from controlplane.core.context import Context
-from controlplane.core.http import HttpResponse
+from controlplane.core.http import HttpResponse, one_line
 from controlplane.core.operation import OrUnsigned, SignedByCertificate, Unauthenticated
 from controlplane.gateway.audit import note_exchange
 from controlplane.gateway.dispatch import Dispatcher
@@ -58,7 +58,8 @@ class Pipeline:
         note_exchange(self._trail, exchange)
         assert exchange.response is not None
         if exchange.context is not None:
-            exchange.response.headers.update(exchange.context.answer_headers)
+            added = exchange.context.answer_headers
+            exchange.response.headers.update({name: one_line(value) for name, value in added.items()})
             if exchange.error is None and exchange.context.answer_status is not None:
                 exchange.response.status = exchange.context.answer_status
         return exchange.response
@@ -138,4 +139,5 @@ class Pipeline:
             method=request.method,
             request=exchange.parameters,
             headers=request.headers,
+            signed=request.signed,
         )

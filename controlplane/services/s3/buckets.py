@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from math import ceil
 from typing import Any
 
 from controlplane.core.context import Context
@@ -160,7 +161,8 @@ async def find_asked(ctx: Context, name: str) -> Bucket | None:
 
 def conditions(request: Mapping[str, Any], bucket: Bucket | None, account_id: str) -> dict[str, Any]:
     """The condition values that S3 knows of a request."""
-    found: dict[str, Any] = {"aws:ResourceAccount": bucket.account_id if bucket else account_id}
+    owner = bucket.account_id if bucket else account_id
+    found: dict[str, Any] = {"aws:ResourceAccount": owner, "s3:ResourceAccount": owner}
     if bucket is not None and bucket.point is not None:
         found["s3:DataAccessPointArn"] = bucket.point.arn
         found["s3:DataAccessPointAccount"] = bucket.point.account_id
@@ -170,7 +172,23 @@ def conditions(request: Mapping[str, Any], bucket: Bucket | None, account_id: st
             found[_CONDITIONS[name]] = str(value)
     if request.get("Tagging"):
         found |= _requested_tags(request["Tagging"])
+    if request.get("ObjectLockRetainUntilDate") or request.get("Retention") or request.get("LegalHold"):
+        found |= _requested_lock(request)
     return found
+
+
+def _requested_lock(request: Mapping[str, Any]) -> dict[str, str]:
+    """The lock that a request would set: what a day has begun of counts as a day that remains."""
+    retention = request.get("Retention") or {}
+    mode = request.get("ObjectLockMode") or retention.get("Mode")
+    until = request.get("ObjectLockRetainUntilDate") or retention.get("RetainUntilDate")
+    hold = request.get("ObjectLockLegalHoldStatus") or (request.get("LegalHold") or {}).get("Status")
+    found = {"s3:object-lock-mode": mode, "s3:object-lock-legal-hold": hold}
+    if until is not None:
+        days = ceil((until - datetime.now(UTC)) / timedelta(days=1))
+        found["s3:object-lock-remaining-retention-days"] = str(days)
+        found["s3:object-lock-retain-until-date"] = until.astimezone(UTC).isoformat()
+    return {name: str(value) for name, value in found.items() if value is not None}
 
 
 def _requested_tags(given: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from controlplane.services.s3.errors import InvalidArgument, InvalidRequest, Mal
 from controlplane.services.s3.writing import STORAGE_CLASSES
 
 _MOST_RULES = 1000
+_REDIRECTION = re.compile(r"3[0-9]{2}")
 LEAST_SIZES = ("all_storage_classes_128K", "varies_by_storage_class")
 _FIRST_REGION = "us-east-1"
 _PERMISSIONS = frozenset({"FULL_CONTROL", "READ", "WRITE", "READ_ACP", "WRITE_ACP"})
@@ -163,6 +165,11 @@ def _check_route(rule: Mapping[str, Any]) -> None:
             "shouldn't be present."
         )
     _check_protocol(redirect)
+    code = redirect.get("HttpRedirectCode")
+    if code is not None and (code == "300" or not _REDIRECTION.fullmatch(code)):
+        raise InvalidRequest(
+            f"The provided HTTP redirect code ({code[:100]}) is not valid. Valid codes are 3XX except 300."
+        )
 
 
 def _check_protocol(redirect: Mapping[str, Any]) -> None:

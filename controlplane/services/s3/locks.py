@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -78,7 +79,7 @@ async def check_change(
         raise InvalidArgument(
             "The retain until date must be in the future!",
             ArgumentName="RetainUntilDate",
-            ArgumentValue=f"{until.astimezone(_PACIFIC):%a %b %d %H:%M:%S %Z %Y}",
+            ArgumentValue=_told(until),
         )
     if row["lock_until"] is None or row["lock_until"] <= datetime.now(UTC):
         return
@@ -86,6 +87,12 @@ async def check_change(
         return
     if row["lock_mode"] == COMPLIANCE or not await _bypasses(ctx, request, resource):
         raise AccessDenied("Access Denied because object protected by object lock.")
+
+
+def _told(moment: datetime) -> str:
+    with suppress(OverflowError):  # in Pacific time the year 1 begins before it
+        moment = moment.astimezone(_PACIFIC)
+    return f"{moment:%a %b %d %H:%M:%S %Z %Y}"
 
 
 async def _bypasses(ctx: Context, request: Mapping[str, Any], resource: Resource) -> bool:

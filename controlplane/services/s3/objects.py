@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
+from controlplane.core.http import one_line
 from controlplane.core.operation import Resource
 from controlplane.services.s3 import buckets, checksums, encryption, grants, versions
 from controlplane.services.s3.buckets import ENFORCED, Answer, Bucket
@@ -196,13 +197,6 @@ def address(ctx: Context, bucket: Bucket, key: str) -> str:
 def http_date(moment: datetime) -> str:
     """A time as headers have it."""
     return moment.strftime("%a, %d %b %Y %H:%M:%S GMT")
-
-
-def one_line(text: str) -> str:
-    """Text as a header can carry it: Latin-1 (what is beyond it as the bytes of UTF-8), without line breaks."""
-    if any(character > "\xff" for character in text):
-        text = text.encode("utf-8", "replace").decode("latin-1")
-    return "".join(character if character >= " " and character != "\x7f" else " " for character in text)
 
 
 def send_as_written(ctx: Context, told: dict[str, Any]) -> None:

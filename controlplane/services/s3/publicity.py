@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import ipaddress
+import re
+from collections.abc import Mapping
 from typing import Any
 
 # A statement for everybody is not public when one of these is held to a fixed value.
@@ -26,7 +28,14 @@ _FIXING = frozenset(
         "s3:x-amz-server-side-encryption-aws-kms-key-id",
     }
 )
-_EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
+# Only these fail where the request lacks the key: neither their negations, nor `…IfExists`, nor `ForAllValues:…`.
+_HOLDING = re.compile(r"(foranyvalue:)?(stringequals(ignorecase)?|stringlike|arnequals|arnlike|ipaddress)")
+_ADDRESSES = frozenset({"aws:sourceip", "aws:vpcsourceip"})
+_WIDEST = {4: 8, 6: 32}
+"""Ranges of addresses with shorter prefixes are as good as everybody."""
+_OPEN = re.compile(r"[*?]|\$\{")
+_OF_AN_ACCOUNT = re.compile(r"arn:aws:s3:[^:]*:[0-9]{12}:accesspoint/.*", re.DOTALL)
+_OF_AN_ORGANIZATION = re.compile(r"o-[a-z0-9]+/.*", re.DOTALL)
 
 
 def is_public(policy: Mapping[str, Any] | None) -> bool:
@@ -38,9 +47,9 @@ def _is_public(statement: Mapping[str, Any]) -> bool:
     if statement.get("Effect") != "Allow" or not _names_everybody(statement):
         return False
     for operator, keys in statement.get("Condition", {}).items():
-        if operator.lower().startswith(("stringequals", "stringlike", "arn", "ipaddress")):
+        if _HOLDING.fullmatch(operator.lower()):
             for key, values in keys.items():
-                if key.lower() in _FIXING and _are_fixed(_list(values)):
+                if key.lower() in _FIXING and all(_is_fixed(key.lower(), str(value)) for value in _list(values)):
                     return False
     return True
 
@@ -54,8 +63,23 @@ def _names_everybody(statement: Mapping[str, Any]) -> bool:
     return principal == "*"
 
 
-def _are_fixed(values: Iterable[Any]) -> bool:
-    return not any(str(value) in _EVERYWHERE or "*" in str(value).split(":")[-1] for value in values)
+def _is_fixed(key: str, value: str) -> bool:
+    """Whether a value says who it is: without wildcards and variables, and no wide range of addresses."""
+    if key in _ADDRESSES:
+        return _is_narrow(value)
+    if key == "s3:dataaccesspointarn":  # any of an account's
+        return _OF_AN_ACCOUNT.fullmatch(value) is not None
+    if key == "aws:principalorgpaths":
+        return _OF_AN_ORGANIZATION.fullmatch(value) is not None
+    return _OPEN.search(value) is None
+
+
+def _is_narrow(value: str) -> bool:
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return False
+    return network.prefixlen >= _WIDEST[network.version]
 
 
 def _list(value: Any) -> list[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -38,25 +39,29 @@ _TYPES = {
     "upload_id": "text", "parts": "int", "blob": "text", "content": "bytea", "place": "bigint",
 }  # fmt: skip
 _CHANGED = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("bucket_id", "key"))
+# Whoever writes without versions may have begun long ago: what has a version by now is never written over.
+_WITHOUT_VERSIONS = "EXISTS (SELECT FROM s3_buckets b WHERE b.id = {bucket} AND b.versioning IS NULL)"
 # The rows as one array of the table's own type: an array a column takes twice as long on its way there.
 _PUT = f"""
 INSERT INTO s3_objects ({ALL}) SELECT {ALL} FROM unnest($1::s3_objects[]) AS given
-WHERE EXISTS (SELECT FROM s3_buckets b WHERE b.id = given.bucket_id) ORDER BY bucket_id, key
-ON CONFLICT (bucket_id, key) DO UPDATE SET {_CHANGED}
+WHERE {_WITHOUT_VERSIONS.format(bucket="given.bucket_id")} ORDER BY bucket_id, key
+ON CONFLICT (bucket_id, key) DO UPDATE SET {_CHANGED} WHERE s3_objects.version IS NULL
 RETURNING bucket_id, key, old.blob AS blob, old.upload_id AS upload_id
 """
 _VALUES = ", ".join(f"${n}::{_TYPES[name]}" for n, name in enumerate(COLUMNS, 1))
 _PUT_NEW = f"""
-INSERT INTO s3_objects ({ALL}) SELECT {_VALUES} WHERE EXISTS (SELECT FROM s3_buckets WHERE id = $1)
+INSERT INTO s3_objects ({ALL}) SELECT {_VALUES} WHERE {_WITHOUT_VERSIONS.format(bucket="$1")}
 ON CONFLICT (bucket_id, key) DO NOTHING RETURNING true
 """
 _PUT_OVER = f"""
 UPDATE s3_objects SET ({ALL}) = ROW({_VALUES}) WHERE bucket_id = $1 AND key = $2 AND etag = ANY(${len(COLUMNS) + 1})
+AND version IS NULL AND {_WITHOUT_VERSIONS.format(bucket="$1")}
 RETURNING old.blob AS blob, old.upload_id AS upload_id
 """
+_PUT_CURRENT = f"INSERT INTO s3_objects ({ALL}) VALUES ({_VALUES})"
 _PUT_VERSION = f"INSERT INTO s3_versions ({ALL}) VALUES ({_VALUES})"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('s3 ' || $1::text || ' ' || encode($2, 'hex'), 0))"
-_BUCKET_IS_THERE = "SELECT EXISTS (SELECT FROM s3_buckets WHERE id = $1)"
+_BUCKET_NOW = "SELECT versioning FROM s3_buckets WHERE id = $1"
 _RETIRE = f"""
 WITH retired AS (DELETE FROM s3_objects WHERE bucket_id = $1 AND key = $2 RETURNING {ALL})
 INSERT INTO s3_versions ({ALL}) SELECT {ALL} FROM retired
@@ -68,7 +73,11 @@ WITH noted AS (
   WHERE bucket_id = $1 AND key = {key} AND completed IS NULL
 )"""
 _DROP_CURRENT = f"""{_NOTE_DELETE.format(key="$2")}
-DELETE FROM s3_objects WHERE bucket_id = $1 AND key = $2 RETURNING blob, upload_id
+DELETE FROM s3_objects WHERE bucket_id = $1 AND key = $2 AND version IS NULL
+AND {_WITHOUT_VERSIONS.format(bucket="$1")} RETURNING blob, upload_id
+"""
+_DROP_CURRENT_VERSION = """
+DELETE FROM s3_objects WHERE bucket_id = $1 AND key = $2 AND place = $3 RETURNING blob, upload_id
 """
 _DROP_NULL_CURRENT = """
 DELETE FROM s3_objects WHERE bucket_id = $1 AND key = $2 AND version IS NULL RETURNING blob, upload_id
@@ -93,7 +102,7 @@ INSERT INTO s3_objects ({ALL}) SELECT {ALL} FROM promoted
 _DROP_PARTS = "DELETE FROM s3_parts WHERE upload_id = $1 RETURNING blob"
 _DROP_MANY = f"""{_NOTE_DELETE.format(key="ANY($2::bytea[])")}
 DELETE FROM s3_objects o USING unnest($2::bytea[]) AS named (key) WHERE o.bucket_id = $1 AND o.key = named.key
-RETURNING o.blob, o.upload_id
+AND o.version IS NULL AND {_WITHOUT_VERSIONS.format(bucket="$1")} RETURNING o.blob, o.upload_id
 """
 
 
@@ -107,7 +116,8 @@ class _Puts:
         self.batcher: Batcher[Columns, list[Any]] = Batcher(self._put, most=100, abreast=4)
 
     async def _put(self, items: Sequence[Columns]) -> list[list[Any] | Exception]:
-        """Of several puts of one key the last counts; those before it were overwritten at once."""
+        """Of several puts of one key the last counts; those before it were overwritten at once. Nothing is answered for
+        those whose bucket has gone, or keeps versions by now."""
         last = {(item["bucket_id"], item["key"]): item for item in items}
         rows = await self._database.alone(_PUT, list(last.values()))
         replaced = {(row["bucket_id"], row["key"]): row for row in rows}
@@ -115,7 +125,7 @@ class _Puts:
         for item in items:
             name = item["bucket_id"], item["key"]
             if name not in replaced:
-                outcomes.append(NoSuchBucket())
+                outcomes.append([])
             else:
                 outcomes.append([replaced[name] if last[name] is item else item])
         return outcomes
@@ -158,15 +168,21 @@ async def put(
             replaced = await _put_with_others(ctx, columns)
         else:
             replaced = await ctx.db.fetch(_PUT, [columns])
+        if not replaced:
+            return await _put_version(ctx, bucket, columns, None, None)
         discard(ctx, replaced)
         return None
     arguments = [columns[name] for name in COLUMNS]
     if none_match is not None:
-        if not await ctx.db.alone(_PUT_NEW, *arguments):
-            raise PreconditionFailed(Condition="If-None-Match")
-        return None
+        if await ctx.db.alone(_PUT_NEW, *arguments):
+            return None
+        if await _now(ctx.db, bucket) is not bucket:
+            return await _put_version(ctx, bucket, columns, None, none_match)
+        raise PreconditionFailed(Condition="If-None-Match")
     tags = [tag.strip().strip('"') for tag in str(match).split(",")]
     replaced = await ctx.db.alone(_PUT_OVER, *arguments, tags)
+    if not replaced and await _now(ctx.db, bucket) is not bucket:
+        return await _put_version(ctx, bucket, columns, match, None)
     if not replaced:
         raise await _not_matched(ctx.db, columns)
     discard(ctx, replaced)
@@ -199,13 +215,20 @@ async def lock(db: Unit, bucket_id: int, key: bytes) -> None:
     await db.fetchval(_LOCK, str(bucket_id), key)
 
 
+async def _now(db: Unit, bucket: Bucket) -> Bucket:
+    """The bucket with the versioning that it has by now. Raises NoSuchBucket."""
+    row = await db.fetchrow(_BUCKET_NOW, bucket.id)
+    if row is None:
+        raise NoSuchBucket(BucketName=bucket.name)
+    return bucket if row["versioning"] == bucket.versioning else replace(bucket, versioning=row["versioning"])
+
+
 async def _put_version(
     ctx: Context, bucket: Bucket, columns: Columns, match: str | None, none_match: str | None
 ) -> str | None:
     db, key = ctx.db, columns["key"]
     await lock(db, bucket.id, key)
-    if not await db.fetchval(_BUCKET_IS_THERE, bucket.id):
-        raise NoSuchBucket(BucketName=bucket.name)
+    bucket = await _now(db, bucket)
     if match is not None or none_match is not None:
         row = await queries.current(db, bucket.id, key)
         if none_match is not None and row is not None:
@@ -218,7 +241,7 @@ async def _put_version(
     columns["place"] = versions.new_place()
     columns["version"] = versions.new(columns["place"]) if bucket.versioning == ENABLED else None
     await replication.note(ctx, bucket, columns)
-    await db.fetch(_PUT, [columns])
+    await db.execute(_PUT_CURRENT, *(columns[name] for name in COLUMNS))
     return versions.shown(columns["version"])
 
 
@@ -234,9 +257,12 @@ async def _make_room(ctx: Context, bucket: Bucket, key: bytes) -> None:
 async def delete_current(ctx: Context, bucket: Bucket, key: bytes) -> str | None:
     """What a DELETE of a key without a version does; answers the delete marker's id where it made one."""
     if bucket.versioning is None:
-        discard(ctx, await ctx.db.alone(_DROP_CURRENT, bucket.id, key))
-        return None
+        dropped = await ctx.db.alone(_DROP_CURRENT, bucket.id, key)
+        discard(ctx, dropped)
+        if dropped or await _now(ctx.db, bucket) is bucket:
+            return None
     await lock(ctx.db, bucket.id, key)
+    bucket = await _now(ctx.db, bucket)
     await _make_room(ctx, bucket, key)
     place = versions.new_place()
     marker: Columns = dict.fromkeys(COLUMNS)
@@ -256,8 +282,7 @@ async def put_replica(ctx: Context, bucket: Bucket, columns: Columns) -> None:
     """Put a version of another bucket where its place is among the versions here; nothing happens if it is there."""
     db, key, place = ctx.db, columns["key"], columns["place"]
     await lock(db, bucket.id, key)
-    if not await db.fetchval(_BUCKET_IS_THERE, bucket.id):
-        raise NoSuchBucket(BucketName=bucket.name)
+    await _now(db, bucket)
     if await queries.version(db, bucket.id, key, columns["version"], place) is not None:
         return
     current = await queries.current(db, bucket.id, key)
@@ -265,15 +290,16 @@ async def put_replica(ctx: Context, bucket: Bucket, columns: Columns) -> None:
     is_newest = newest is None or place < newest["place"]
     if is_newest:
         await db.execute(_RETIRE, bucket.id, key)
-    if is_newest and not columns["marker"]:
-        await db.fetch(_PUT, [columns])
-    else:
-        await db.execute(_PUT_VERSION, *(columns[name] for name in COLUMNS))
+    put = _PUT_CURRENT if is_newest and not columns["marker"] else _PUT_VERSION
+    await db.execute(put, *(columns[name] for name in COLUMNS))
 
 
 async def delete_many(ctx: Context, bucket: Bucket, keys: Sequence[bytes]) -> None:
-    """Delete keys of a bucket without versioning."""
+    """Delete keys of a bucket that had no versioning a moment ago."""
     discard(ctx, await ctx.db.alone(_DROP_MANY, bucket.id, sorted(set(keys))))
+    if (bucket_now := await _now(ctx.db, bucket)) is not bucket:
+        for key in sorted(set(keys)):
+            await delete_current(ctx, bucket_now, key)
 
 
 async def delete_version(ctx: Context, bucket: Bucket, row: Any) -> None:
@@ -284,7 +310,7 @@ async def delete_version(ctx: Context, bucket: Bucket, row: Any) -> None:
         current = await queries.current(db, bucket.id, key)
         if current is None or current["place"] != row["place"]:
             return
-        dropped = await db.fetch(_DROP_CURRENT, bucket.id, key)
+        dropped = await db.fetch(_DROP_CURRENT_VERSION, bucket.id, key, row["place"])
     discard(ctx, dropped)
     if await queries.current(db, bucket.id, key) is None:
         await db.execute(_PROMOTE, bucket.id, key)

@@ -12,6 +12,7 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
+from controlplane.core.http import one_line
 from controlplane.core.operation import Resource
 from controlplane.services.s3 import buckets, encryption, grants, locks, objects, tagging
 from controlplane.services.s3.buckets import ENFORCED, PREFERRED, Bucket
@@ -85,7 +86,7 @@ def _facts(request: Mapping[str, Any], master: Master) -> dict[str, Any]:
     found: dict[str, Any] = {"sse": master.facts}
     if headers := objects.kept_headers(request):
         found["headers"] = {
-            name: _storable(value) if name == "wr" else objects.one_line(value) for name, value in headers.items()
+            name: _storable(value) if name == "wr" else one_line(value) for name, value in headers.items()
         }
     if metadata := _metadata(request):
         found["meta"] = metadata

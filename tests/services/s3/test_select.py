@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EventStreamError
 
 PEOPLE = 'name,age\nann,30\nbob,5\n"c, d",40\n'
 CSV: dict[str, Any] = {"CSV": {"FileHeaderInfo": "USE"}}
@@ -93,3 +93,9 @@ def test_what_is_no_table_is_refused(s3: Any, bucket: str) -> None:
         with pytest.raises(ClientError) as refused:
             select(s3, bucket, "x", "SELECT * FROM S3Object", given)
         assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_what_is_wrong_behind_the_first_rows_is_told(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body="n\n" + "1\n" * 2_000_000 + "x\n")
+    with pytest.raises(EventStreamError, match="CastFailed"):
+        select(s3, bucket, "k", "SELECT CAST(s.n AS INT) AS n FROM S3Object s", CSV)

@@ -6,13 +6,12 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
-from controlplane.services.s3 import checksums, encryption, objects, versions
+from controlplane.services.s3 import checksums, encryption, listing, objects, versions
 from controlplane.services.s3.errors import InvalidArgument
 from controlplane.services.s3.objects import on_stored, the_object
 from controlplane.services.s3.queries import objects as queries
 
 _KNOWN = ("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize")
-_MOST = 1000
 
 
 @operation(
@@ -47,7 +46,7 @@ async def get_object_attributes(ctx: Context, request: Request) -> dict[str, Any
 
 async def _parts(ctx: Context, row: Any, request: Request) -> dict[str, Any]:
     """The parts; listed one by one only where each has a checksum that was asked for, as AWS does."""
-    after, most = int(request.get("PartNumberMarker") or 0), min(request.get("MaxParts") or _MOST, _MOST)
+    after, most = request.get("PartNumberMarker") or 0, listing.most_of(request.get("MaxParts"), "max-parts")
     told: dict[str, Any] = {"TotalPartsCount": row["parts"]}
     if row["facts"].get("sum_type") != checksums.COMPOSITE:
         return told
@@ -57,7 +56,7 @@ async def _parts(ctx: Context, row: Any, request: Request) -> dict[str, Any]:
         "PartNumberMarker": after,
         "MaxParts": most,
         "IsTruncated": len(shown) > most,
-        "NextPartNumberMarker": shown[:most][-1][0] if shown else 0,
+        "NextPartNumberMarker": shown[:most][-1][0] if shown[:most] else 0,
         "Parts": [
             {
                 "PartNumber": number,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -117,6 +118,8 @@ async def copy_object(ctx: Context, request: Request) -> dict[str, Any]:
             "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
         )
     await writing.authorize_details(ctx, request, ctx.resources[0])
+    if row["tags"] and request.get("TaggingDirective") != "REPLACE":
+        await _authorize_tags(ctx, bucket, source_bucket, source)
     described = _described(request, row)
     _check_changes(request, bucket, source_bucket, row, source)
     master = await writing.master_for(ctx, bucket, request)
@@ -145,6 +148,17 @@ async def copy_object(ctx: Context, request: Request) -> dict[str, Any]:
     if row["version"] is not None:
         told["CopySourceVersionId"] = row["version"]
     return told if version is None else {**told, "VersionId": version}
+
+
+async def _authorize_tags(ctx: Context, bucket: Bucket, source_bucket: Bucket, source: Mapping[str, Any]) -> None:
+    """Tags that come along are read there and set here: both have permissions of their own. Raises AccessDenied."""
+    read = "s3:GetObjectVersionTagging" if source.get("VersionId") else "s3:GetObjectTagging"
+    for action, where, about in (
+        ("s3:PutObjectTagging", bucket, ctx.resources[0]),
+        (read, source_bucket, ctx.resources[1]),
+    ):
+        for resource in buckets.through(ctx, where, replace(about, action=None)):
+            await ctx.authorize(action, resource)
 
 
 def _described(request: Mapping[str, Any], row: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from controlplane.core.context import Context
@@ -21,7 +22,8 @@ from controlplane.services.s3.errors import (
 from controlplane.services.s3.objects import on_object
 from controlplane.services.s3.queries import objects as queries
 
-_MOST = 1000
+_MOST, _PORTION = 1000, 100
+"""So many keys may be named; so many are deleted in one transaction where each is locked."""
 _EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 """The digest of nothing, which events tell of a delete marker."""
 _DELETE, _DELETE_VERSION = "s3:DeleteObject", "s3:DeleteObjectVersion"
@@ -102,24 +104,43 @@ async def delete_objects(ctx: Context, request: Request) -> dict[str, Any]:
     named = request["Delete"].get("Objects") or []
     if not named or len(named) > _MOST:
         raise MalformedXML
-    quiet = bool(request["Delete"].get("Quiet"))
-    deleted, errors, plain = [], [], []
-    for item in named:
+    # In the order of their keys, so that two such requests do not wait for each other in a circle.
+    in_order = sorted(range(len(named)), key=lambda number: str(named[number]["Key"]))
+    outcomes: dict[int, dict[str, Any]] = {}
+    size = _MOST if bucket.versioning is None and not events.wanted(bucket) else _PORTION
+    for start in range(0, len(named), size):
+        portion = {number: named[number] for number in in_order[start : start + size]}
+        async with ctx.engine("database").unit() as db:
+            outcomes |= await _delete_portion(replace(ctx, db=db), bucket, request, portion)
+    told = [outcomes[number] for number in range(len(named))]
+    errors = [outcome for outcome in told if "Code" in outcome]
+    answer: dict[str, Any] = {"Errors": errors} if errors else {}
+    if request["Delete"].get("Quiet"):
+        return answer
+    return {**answer, "Deleted": [outcome for outcome in told if "Code" not in outcome]}
+
+
+async def _delete_portion(
+    ctx: Context, bucket: Bucket, request: Mapping[str, Any], items: Mapping[int, Mapping[str, Any]]
+) -> dict[int, dict[str, Any]]:
+    """What is told of some of the items, by their numbers. They are one transaction, whose locks are bounded."""
+    outcomes: dict[int, dict[str, Any]] = {}
+    plain = []
+    for number, item in items.items():
         try:
             one, resource = await _allowed(ctx, bucket, request, item)
             if _is_plain(bucket, item):
                 plain.append(objects.key_of(one))
-                deleted.append({"Key": item["Key"]})
+                outcomes[number] = {"Key": item["Key"]}
             else:
-                deleted.append(_deleted(item, await _delete(ctx, bucket, one, resource)))
+                outcomes[number] = _deleted(item, await _delete(ctx, bucket, one, resource))
         except AwsError as error:
             told = NoSuchVersion() if isinstance(error, InvalidVersionId) else error
             failed = {"Key": item["Key"], "Code": told.code, "Message": told.message}
-            errors.append({**failed, "VersionId": item["VersionId"]} if item.get("VersionId") else failed)
+            outcomes[number] = {**failed, "VersionId": item["VersionId"]} if item.get("VersionId") else failed
     if plain:
         await storing.delete_many(ctx, bucket, plain)
-    answer: dict[str, Any] = {"Errors": errors} if errors else {}
-    return answer if quiet else {**answer, "Deleted": deleted}
+    return outcomes
 
 
 def _is_plain(bucket: Bucket, item: Mapping[str, Any]) -> bool:

@@ -58,7 +58,7 @@ async def post_object(ctx: Context, request: Request) -> dict[str, Any]:
             ArgumentName="key",
             ArgumentValue="",
         )
-    principal = await ctx.engine("forms").authenticate(fields)
+    principal, signed = await ctx.engine("forms").authenticate(fields)
     key = fields["key"] = posting.with_filename(fields["key"], form.filename)
     least, most = 0, 5 * 1024**3
     if "policy" in fields:
@@ -71,7 +71,7 @@ async def post_object(ctx: Context, request: Request) -> dict[str, Any]:
     asked["Metadata"] = {name: _word(text) for name, text in metadata.items()}
     if fields.get("tagging"):
         asked["Tagging"] = _tags(fields["tagging"])
-    caller = replace(ctx, principal=principal, account_id=principal.account_id, request=asked)
+    caller = replace(ctx, principal=principal, account_id=principal.account_id, signed=signed, request=asked)
     bucket = await buckets.named(caller, asked)
     asked_about = objects.resource(caller, asked, bucket)
     for resource in buckets.through(caller, bucket, asked_about):

@@ -7,12 +7,20 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, Resource, operation
-from controlplane.services.s3 import locks
+from controlplane.services.s3 import locks, storing
 from controlplane.services.s3.buckets import Bucket, on_bucket_for, the_bucket
-from controlplane.services.s3.errors import InvalidArgument, InvalidBucketState, InvalidRequest, MalformedXML, S3Error
+from controlplane.services.s3.errors import (
+    InvalidArgument,
+    InvalidBucketState,
+    InvalidRequest,
+    MalformedXML,
+    NoSuchKey,
+    S3Error,
+)
 from controlplane.services.s3.objects import on_stored, the_object
 from controlplane.services.s3.queries import buckets as queries
 from controlplane.services.s3.queries import changes
+from controlplane.services.s3.queries import objects as stored
 from controlplane.services.s3.storing import ENABLED
 
 _GET, _PUT = "s3:GetBucketObjectLockConfiguration", "s3:PutBucketObjectLockConfiguration"
@@ -79,10 +87,20 @@ async def _locked(ctx: Context) -> tuple[Bucket, Any]:
     return bucket, row
 
 
+async def _to_change(ctx: Context) -> Any:
+    """The version as it stands, which nobody else changes or removes up to the commit. Raises NoSuchKey."""
+    bucket, row = await _locked(ctx)
+    await storing.lock(ctx.db, bucket.id, row["key"])
+    now = await stored.version(ctx.db, bucket.id, row["key"], row["version"], row["place"])
+    if now is None or now["place"] != row["place"]:
+        raise NoSuchKey(Key=ctx.request["Key"])
+    return now
+
+
 @operation("PutObjectRetention", on=on_stored())
 async def put_object_retention(ctx: Context, request: Request) -> dict[str, Any]:
     """Keep a version from removal until a time; what is kept already is only kept longer, unless it is bypassed."""
-    _, row = await _locked(ctx)
+    row = await _to_change(ctx)
     retention = request.get("Retention") or {}
     await locks.check_change(ctx, row, retention, request, _resource(ctx))
     await changes.put_retention(ctx.db, row, retention.get("Mode"), retention.get("RetainUntilDate"))
@@ -110,7 +128,7 @@ async def put_object_legal_hold(ctx: Context, request: Request) -> dict[str, Any
     status = (request.get("LegalHold") or {}).get("Status")
     if status not in ("ON", "OFF"):
         raise MalformedXML
-    _, row = await _locked(ctx)
+    row = await _to_change(ctx)
     await changes.put_legal_hold(ctx.db, row, held=status == "ON")
     return {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -75,8 +76,7 @@ def _redirect(ctx: Context, to: Mapping[str, Any], key: str, rule: Any) -> dict[
         key = to["ReplaceKeyPrefixWith"] + key.removeprefix(prefix)
     protocol = to.get("Protocol") or ("https" if ctx.secure else "http")
     host = to.get("HostName") or ctx.headers.get("host", "")
-    code = str(to.get("HttpRedirectCode") or 301)
-    ctx.answer_status = int(code) if code.isdigit() and 300 <= int(code) < 400 else 301
+    ctx.answer_status = int(to.get("HttpRedirectCode") or _MOVED)
     ctx.answer_headers["Location"] = f"{protocol}://{quote(host, safe=':[].-')}/{quote(key, safe=_KEPT)}"
     return {"Body": b""}
 
@@ -99,8 +99,12 @@ async def _page(
 
 async def _to_folder(ctx: Context, bucket: Bucket, key: str, suffix: str) -> None:
     """`docs` leads to `docs/` where that has an index document that anybody may read."""
-    row = await objects.find(ctx, bucket, {"Key": f"{key}/{suffix}"})
-    if row is not None:
+    named = {"Bucket": bucket.name, "Key": f"{key}/{suffix}"}
+    row = await objects.find(ctx, bucket, named)
+    if row is None:
+        return
+    with suppress(AwsError):
+        await ctx.authorize("s3:GetObject", objects.stored_resource(ctx, named, bucket, row))
         ctx.answer_status = 302
         ctx.answer_headers["Location"] = f"/{quote(key)}/"
 

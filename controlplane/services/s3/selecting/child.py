@@ -2,7 +2,8 @@
 
 It is given its task as JSON on standard input. Nothing of the query can leave it: DuckDB may read that one file and
 nothing else, cannot write, load or reach a network, and its configuration is locked before the query is looked at;
-memory, time and files are bounded by the kernel. The first line of the output says whether the query runs.
+memory, time and files are bounded by the kernel. The first line of the output says whether the query runs; what is
+wrong behind it is left in a file of this process's folder.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ _PLAIN = re.compile(r"[A-Za-z_]\w*")
 _FROM = re.compile(r"\bS3Object(?:\[\*\])?((?:\.[A-Za-z_]\w*|\.\"[^\"]+\")*)(\[\*\])?(?![\w.\[])", re.IGNORECASE)
 _QUOTED = re.compile(r"('(?:[^']|'')*')")
 _SYNTAX = "ParseUnexpectedToken"
+_REFUSAL = "refusal.json"
+_BEGUN: list[bool] = []
+"""Whether rows stand in the output."""
 
 
 class Refused(Exception):
@@ -47,7 +51,6 @@ def run(task: dict[str, Any]) -> None:
     db.execute(f"SET allowed_paths = ['{path}']")
     db.execute("SET enable_external_access = false")
     db.execute("SET lock_configuration = true")
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     statements = db.extract_statements(_translated(task["expression"]))
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise Refused("UnsupportedSqlOperation", "Encountered an unsupported SQL operation: one SELECT is expected")
@@ -56,6 +59,7 @@ def run(task: dict[str, Any]) -> None:
     write = _csv_writer(task["output"]["CSV"]) if "CSV" in task["output"] else _json_writer(task["output"], names)
     rows = found.fetchmany(_ROWS)
     _say({"ok": True})
+    _BEGUN.append(True)
     waiting: list[str] = []
     size = 0
     while rows:
@@ -209,13 +213,19 @@ def main() -> None:
     """Bound this process, then run its task."""
     task = json.load(sys.stdin)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (task["largest"], task["largest"]))
     try:
         run(task)
     except (Refused, duckdb.Error, MemoryError, OSError, ValueError, EOFError) as error:
         code, message = _refusal(error)
-        _say({"ok": False, "code": code, "message": message.replace(task["path"], "S3Object")[:1000]})
+        refusal = {"ok": False, "code": code, "message": message.replace(task["path"], "S3Object")[:1000]}
+        if not _BEGUN:
+            _say(refusal)
+            return
+        Path(_REFUSAL).write_text(json.dumps(refusal))
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,9 @@ _MOST, _MOST_OF_ONE = 8, 2
 _RUNNING: Counter[str] = Counter()
 _MODULE = "controlplane.services.s3.selecting.child"
 _ROOT = Path(__file__).parents[4]
+_REFUSAL = "refusal.json"
+"""Where the process leaves what it came upon after it had begun to tell rows."""
+_TOO_MUCH = "The query was broken off: it takes too much"
 
 
 class SelectError(S3Error):
@@ -58,6 +61,8 @@ async def select(account_id: str, body: bytes | AsyncIterator[bytes], task: Mapp
         timer = asyncio.get_running_loop().call_later(_SECONDS, _kill, process)
         async for piece in _answer(process, {**task, "path": str(folder / "object"), "largest": LARGEST}):
             yield piece
+        if await process.wait():
+            raise await in_thread(_broken_off, folder / _REFUSAL)
     finally:
         _RUNNING[account_id] -= 1
         if timer is not None:
@@ -93,11 +98,17 @@ async def _answer(process: asyncio.subprocess.Process, task: Mapping[str, Any]) 
     process.stdin.close()
     line = await process.stdout.readline()
     if not line:
-        raise SelectError("OverMaxRecordSize", "The query was broken off: it takes too much")
+        raise SelectError("OverMaxRecordSize", _TOO_MUCH)
     said: dict[str, Any] = orjson.loads(line)
     if not said["ok"]:
         raise SelectError(said["code"], said["message"])
     while block := await process.stdout.read(_BLOCK):
         yield block
-    if await process.wait():
-        raise SelectError("OverMaxRecordSize", "The query was broken off: it takes too much")
+
+
+def _broken_off(refusal: Path) -> SelectError:
+    """What a query that had begun to tell rows came upon."""
+    if not refusal.exists():
+        return SelectError("OverMaxRecordSize", _TOO_MUCH)
+    said = orjson.loads(refusal.read_bytes())
+    return SelectError(said["code"], said["message"])
