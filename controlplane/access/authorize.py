@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from controlplane.access import directory
-from controlplane.access.dialects import Dialect, Refusal, denial, dialect_of, refusal
+from controlplane.access.dialects import Dialect, Refusal, denial, dialect_of, refusal, shown_resource
 from controlplane.access.policy.decision import Decision, denial_message
 from controlplane.access.policy.evaluate import PolicySet, PrincipalPolicies, Question, Target, evaluate
 from controlplane.access.policy.parse import Policy, compile_policy
@@ -69,14 +69,16 @@ class Authorizer:
         except PrincipalGone as error:
             raise refusal(_dialect(ctx), Refusal.UNKNOWN_KEY) from error
         caller = caller_of(principal)
-        values = RequestContext(ctx, tags, await self._principals.organization(principal.account_id))
+        home = await self._principals.organization(principal.account_id)
+        values = RequestContext(ctx, tags, home)
         for resource in resources:
             asked = resource.action or action
             owner = _owner(ctx, resource)
             organization = await self._principals.organization(owner)
             target = _target(asked, resource, owner, organization)
             question = Question(caller, asked, target, ResourceContext(values, resource, asked, owner, organization))
-            self._decide(ctx, question, policies)
+            near = _is_near(principal, owner, home, organization)
+            self._decide(ctx, question, policies, near=near)
 
     async def pass_role(self, ctx: Context, role_arn: str, service: str) -> None:
         """Check `iam:PassRole` on a role for a service, and that the role trusts it. Raises the denial."""
@@ -91,15 +93,17 @@ class Authorizer:
         if found is None or not directory.trusts_service(found, service):
             raise AwsError(f"The role {role_arn} cannot be assumed by {service}.", code="InvalidParameterValue")
 
-    def _decide(self, ctx: Context, question: Question, policies: PrincipalPolicies) -> None:
+    def _decide(self, ctx: Context, question: Question, policies: PrincipalPolicies, *, near: bool) -> None:
         decision = evaluate(question, policies)
         self._recorder.decided(ctx.request_id, ctx.account_id or question.target.account, question, policies, decision)
         if not decision.allowed:
-            raise self._denial(ctx, question, decision)
+            raise self._denial(ctx, question, decision, near=near)
 
-    def _denial(self, ctx: Context, question: Question, decision: Decision) -> AwsError:
+    def _denial(self, ctx: Context, question: Question, decision: Decision, *, near: bool) -> AwsError:
         dialect = _dialect(ctx)
-        shown = "" if question.target.arn == "*" and dialect is Dialect.EC2 else question.target.arn
+        if dialect is Dialect.S3 and not near:
+            return denial(dialect, ctx.service, "Access Denied")
+        shown = shown_resource(dialect, question.target.arn)
         message = denial_message(question.caller, question.action, shown, decision)
         if dialect is Dialect.EC2:
             message = (
@@ -127,6 +131,13 @@ class Authorizer:
         }
         sealed = self._sealer.seal(MESSAGE, orjson.dumps(content), question.caller.account)
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def _is_near(principal: Principal, owner: str, home: OrganizationPolicies, its: OrganizationPolicies) -> bool:
+    """Whether a caller is of the owner's account or organization, or a service: S3 tells nobody else why."""
+    if principal.kind in ("anonymous", "service"):
+        return principal.kind == "service"
+    return principal.account_id == owner or (home.id != "" and home.id == its.id)
 
 
 def _owner(ctx: Context, resource: Resource) -> str:

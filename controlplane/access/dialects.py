@@ -201,6 +201,13 @@ def compared(signature: _Signed, text: bytes) -> dict[str, str]:
     }
 
 
+def shown_resource(dialect: Dialect, arn: str) -> str:
+    """How a denial names what it is about; empty where the family leaves out what is everything."""
+    if dialect is Dialect.S3:
+        return "" if arn in ("*", "arn:aws:s3:::*") else f'"{arn}"'
+    return "" if arn == "*" and dialect is Dialect.EC2 else arn
+
+
 def denial(dialect: Dialect, service: str, message: str) -> AwsError:
     """The error of a request that policies do not allow."""
     code, status = _DENIALS_OF_SERVICES.get(service, _DENIALS[dialect])

@@ -14,6 +14,9 @@ from controlplane.services.route53.errors import InvalidInput
 
 TYPES = ("A", "AAAA")
 """Of records that lead to a service."""
+_OF_AWS = ("amazonaws.com.", "amazonaws.com.cn.", "awsapprunner.com.", "awsglobalaccelerator.com.", "cloudfront.net.",
+           "elasticbeanstalk.com.", "on.aws.")  # fmt: skip
+"""Where names of AWS's services lie."""
 _ZONES = "SELECT id, private, leads FROM route53_zones WHERE leads IS NOT NULL"
 _NOTE = "UPDATE route53_zones SET leads = $2 WHERE id = $1 AND leads IS DISTINCT FROM $2"
 
@@ -70,6 +73,11 @@ async def locate(ctx: Context, sets: Iterable[dict[str, Any]]) -> None:
             if target is None:
                 raise InvalidInput(f"The endpoint {alias['DNSName']} is not one that this cloud has.")
             alias["HostedZoneId"] = target.zone_id
+
+
+def may_be_of_aws(name: str) -> bool:
+    """Whether an alias may lead to a name, although no service of this cloud knows it."""
+    return any(names.within(name, domain) for domain in _OF_AWS)
 
 
 def _foreign(content: Mapping[str, Any], zone_id: str) -> Mapping[str, Any] | None:

@@ -183,7 +183,8 @@ class Batch:
         told = f"Tried to create an alias that targets {name}, type {key[1]} in zone {zone}, but"
         if zone != self._zone["id"]:
             found = self._targets.get(name)
-            if found.zone_id != zone if found is not None else zone in self._service_zones:
+            unknown = zone in self._service_zones or not aliases.may_be_of_aws(name)
+            if found.zone_id != zone if found is not None else unknown:
                 self.messages.append(f"{told} the alias target name does not lie within the target zone")
             elif found is not None and key[1] not in aliases.TYPES:
                 self.messages.append(f"{told} that target was not found")

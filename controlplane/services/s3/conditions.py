@@ -54,6 +54,12 @@ def of_write(request: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return match, none_match
 
 
+def refuse_appending(request: Mapping[str, Any]) -> None:
+    """AWS appends to objects of directory buckets alone. Raises NotImplemented."""
+    if request.get("WriteOffsetBytes") is not None:
+        raise _unsupported("x-amz-write-offset-bytes")
+
+
 def _unsupported(header: str, why: str = "") -> NotImplementedByCelaje:
     error = NotImplementedByCelaje("A header you provided implies functionality that is not implemented")
     why = why or f"We don't accept the provided value of {header} header for this API"

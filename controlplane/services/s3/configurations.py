@@ -23,6 +23,8 @@ LEAST_SIZES = ("all_storage_classes_128K", "varies_by_storage_class")
 _FIRST_REGION = "us-east-1"
 _PERMISSIONS = frozenset({"FULL_CONTROL", "READ", "WRITE", "READ_ACP", "WRITE_ACP"})
 """The guide allows the first three in a log's grants; AWS takes those of all lists."""
+_LEAST_DAYS = {"STANDARD_IA": 30, "ONEZONE_IA": 30}
+"""How old what moves to a class is at the least."""
 _TRANSITIONS = STORAGE_CLASSES - {"STANDARD", "REDUCED_REDUNDANCY"}
 
 
@@ -50,8 +52,9 @@ def accelerate(bucket: Bucket, status: str | None) -> str:
     return one_of(status, "Enabled", "Suspended")
 
 
-def lifecycle(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rules of a lifecycle, with ids where they have none. Raises MalformedXML, InvalidArgument, InvalidRequest."""
+def lifecycle(rules: Sequence[Mapping[str, Any]], *, real_days: bool) -> list[dict[str, Any]]:
+    """Rules of a lifecycle, with ids where they have none. Nobody waits for 30 days on a clock whose days are made
+    short for tests. Raises MalformedXML, InvalidArgument, InvalidRequest."""
     if not 1 <= len(rules) <= _MOST_RULES:
         raise MalformedXML
     found = [{**rule, "ID": rule.get("ID") or secrets.token_urlsafe(36)} for rule in rules]
@@ -62,6 +65,7 @@ def lifecycle(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         raise InvalidArgument("Rule ID must be unique. Found same ID for more than one rule", ArgumentName="ID")
     for rule in found:
         _check_lifecycle(rule)
+        _check_classes(rule, _LEAST_DAYS if real_days else {})
     return found
 
 
@@ -109,6 +113,29 @@ def _check_lifecycle(rule: Mapping[str, Any]) -> None:
         abort.get("DaysAfterInitiation"),
         "'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive integer",
     )
+
+
+def _check_classes(rule: Mapping[str, Any], least: Mapping[str, int]) -> None:
+    """What moves goes to each class once, not too young, and is not expired before."""
+    for name, days in (("Transition", "Days"), ("NoncurrentVersionTransition", "NoncurrentDays")):
+        moves = rule.get(f"{name}s") or ()
+        classes = [move["StorageClass"] for move in moves]
+        if len(set(classes)) != len(classes):
+            raise InvalidRequest(f"'StorageClass' must be different for '{name}' actions in same 'Rule'")
+        for move in moves:
+            needed = least.get(move["StorageClass"], 0)
+            if move.get(days) is not None and move[days] < needed:
+                text = f"must be greater than or equal to {needed} for storageClass '{move['StorageClass']}'"
+                raise InvalidArgument(f"'{days}' in {name} action {text}")
+    end = (rule.get("Expiration") or {}).get("Days")
+    last = max((move.get("Days") or 0 for move in rule.get("Transitions") or ()), default=-1)
+    if end is not None and end <= last:
+        filter = rule.get("Filter") or {}
+        prefix = rule.get("Prefix") or filter.get("Prefix") or (filter.get("And") or {}).get("Prefix") or ""
+        raise InvalidArgument(
+            f"'Days' in the Expiration action for filter '(prefix={prefix})' must be greater than 'Days' in the "
+            "Transition action"
+        )
 
 
 def _check_positive(value: int | None, message: str) -> None:

@@ -7,6 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from controlplane.core.context import Context
+from controlplane.services.s3.errors import AccessDenied
+
 # A statement for everybody is not public when one of these is held to a fixed value.
 _FIXING = frozenset(
     {
@@ -41,6 +44,16 @@ _OF_AN_ORGANIZATION = re.compile(r"o-[a-z0-9]+/.*", re.DOTALL)
 def is_public(policy: Mapping[str, Any] | None) -> bool:
     """Whether any Allow statement is for everybody without a condition that fixes who it is."""
     return any(_is_public(statement) for statement in _list((policy or {}).get("Statement", [])))
+
+
+def refused(ctx: Context, what: str, setting: str) -> AccessDenied:
+    """The refusal of `policies` or `ACLs` that a block does not let be public."""
+    resource = ctx.resources[0]
+    action = resource.action or f"s3:{ctx.operation}"
+    return AccessDenied(
+        f'User: {ctx.principal.arn} is not authorized to perform: {action} on resource: "{resource.arn}" '
+        f"because public {what} are prevented by the {setting} setting in S3 Block Public Access."
+    )
 
 
 def _is_public(statement: Mapping[str, Any]) -> bool:

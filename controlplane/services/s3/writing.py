@@ -14,7 +14,7 @@ from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.http import one_line
 from controlplane.core.operation import Resource
-from controlplane.services.s3 import buckets, encryption, grants, locks, objects, tagging
+from controlplane.services.s3 import buckets, encryption, grants, locks, objects, publicity, tagging
 from controlplane.services.s3.buckets import ENFORCED, PREFERRED, Bucket
 from controlplane.services.s3.checksums import FULL
 from controlplane.services.s3.encryption import Master
@@ -139,7 +139,7 @@ async def _acl(ctx: Context, bucket: Bucket, request: Mapping[str, Any], owner: 
             raise AccessControlListNotSupported
         return None
     if bucket.blocks("BlockPublicAcls") and grants.is_public(found):
-        raise AccessDenied
+        raise publicity.refused(ctx, "ACLs", "BlockPublicAcls")
     return found
 
 

@@ -117,6 +117,8 @@ async def check_endpoint(ctx: Context, topic: Topic, protocol: str, endpoint: st
     """Refuse an endpoint that the protocol does not have. Raises InvalidParameter."""
     if protocol not in PROTOCOLS:
         raise InvalidParameter(f"Amazon SNS does not support this protocol string: {protocol}")
+    if topic.fifo and protocol != "sqs":
+        raise InvalidParameter(f"Invalid protocol type: {protocol}")
     if protocol in ("http", "https"):
         _check_url(protocol, endpoint)
     elif protocol in ("email", "email-json"):

@@ -120,6 +120,7 @@ def test_what_no_alias_leads_to(zone: Zone) -> None:
     assert f"type A in zone {WEBSITES}, {lies}" in said(name="www.example.com")
     assert lies in said(name="s3-website-eu-north-1.amazonaws.com"), "a region that this cloud does not have"
     assert lies in said(name="s3-website-us-east-1.example.com")
+    assert lies in said(name="www.example.com", zone="Z0000000000000"), "no service of AWS's"
     assert "type CNAME" in said("CNAME") and "that target was not found" in said("CNAME")
     assert len(zone.listed()) == 2
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from controlplane.core.errors import AwsError
+from controlplane.services.s3 import configurations
 from tests.cloud import Account, Cloud
 from tests.services.s3.test_objects import code_of
 
@@ -187,3 +189,24 @@ def test_what_is_put_into_the_archive_lies_there(cloud: Cloud, s3: Any, bucket: 
     with pytest.raises(ClientError) as foreign:
         stranger.restore_object(Bucket=bucket, Key="k", RestoreRequest={"Days": 1})
     assert code_of(foreign) == "AccessDenied"
+
+
+def test_nothing_moves_to_infrequent_access_before_its_time() -> None:
+    def rule(**actions: Any) -> list[dict[str, Any]]:
+        return [{"ID": "r", "Status": "Enabled", "Filter": {}, **actions}]
+
+    young = rule(Transitions=[{"Days": 29, "StorageClass": "STANDARD_IA"}])
+    older = rule(NoncurrentVersionTransitions=[{"NoncurrentDays": 29, "StorageClass": "ONEZONE_IA"}])
+    for rules, words in (
+        (young, "'Days' in Transition action must be greater than or equal to 30 for storageClass 'STANDARD_IA'"),
+        (older, "'NoncurrentDays' in NoncurrentVersionTransition action must be greater than or equal to 30"),
+    ):
+        with pytest.raises(AwsError) as refused:
+            configurations.lifecycle(rules, real_days=True)
+        assert words in refused.value.message and refused.value.code == "InvalidArgument"
+        assert configurations.lifecycle(rules, real_days=False) == rules, "nobody waits for that in a test"
+    at_once = rule(Transitions=[{"Days": 0, "StorageClass": "GLACIER"}], Expiration={"Days": 1})
+    assert configurations.lifecycle(at_once, real_days=True) == at_once
+    twice = rule(Transitions=[{"Days": days, "StorageClass": "GLACIER"} for days in (1, 2)])
+    with pytest.raises(AwsError, match="must be different"):
+        configurations.lifecycle(twice, real_days=True)

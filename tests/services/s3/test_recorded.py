@@ -96,6 +96,13 @@ def test_conditions_that_writes_do_not_know(
         assert error["additionalMessage"].startswith(more)
 
 
+def test_nothing_is_appended(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    error = refused(s3.put_object, Bucket=bucket, Key="k", Body=b"2", WriteOffsetBytes=1)
+    assert (error["Status"], error["Code"], error["Header"]) == (501, "NotImplemented", "x-amz-write-offset-bytes")
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"1"
+
+
 def test_a_time_to_come_is_no_condition(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"0123456789")
     tomorrow = datetime.now(UTC) + timedelta(days=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -35,7 +36,7 @@ def test_a_policy_lets_strangers_in_once_nothing_blocks_it(s3: Any, bucket: str,
     s3.put_object(Bucket=bucket, Key="k", Body=b"open")
     everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
-    with pytest.raises(ClientError) as blocked:
+    with pytest.raises(ClientError, match="because public policies are prevented by the BlockPublicPolicy") as blocked:
         s3.put_bucket_policy(Bucket=bucket, Policy=policy)
     assert code_of(blocked) == "AccessDenied"
     s3.delete_public_access_block(Bucket=bucket)
@@ -49,12 +50,18 @@ def test_a_policy_lets_strangers_in_once_nothing_blocks_it(s3: Any, bucket: str,
         with pytest.raises(ClientError) as denied:
             refused()
         assert code_of(denied) == "AccessDenied"
+        assert denied.value.response["Error"]["Message"] == "Access Denied", "a stranger does not hear why"
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={"RestrictPublicBuckets": True})
     with pytest.raises(ClientError):
         stranger.get_object(Bucket=bucket, Key="k")
     with pytest.raises(ClientError) as foreign:
         s3.put_bucket_policy(Bucket=bucket, Policy=policy.replace(bucket, "another"))
     assert code_of(foreign) == "MalformedPolicy"
+    for action, resource in (("s3:ListBucket", f"{bucket}/*"), ("s3:GetObject", bucket), ("s3:ListAllMyBuckets", "*")):
+        idle = json.dumps({"Version": "2012-10-17", "Statement": [
+            {**everybody, "Action": action, "Resource": f"arn:aws:s3:::{resource}"}]})  # fmt: skip
+        with pytest.raises(ClientError, match="Action does not apply to any resource"):
+            s3.put_bucket_policy(Bucket=bucket, Policy=idle)
 
 
 def test_lists_count_where_writers_own_what_they_write(s3: Any, bucket: str, stranger: Any) -> None:
@@ -206,6 +213,9 @@ def test_documents_are_kept_as_they_were_given(s3: Any, bucket: str) -> None:
     rules = [{"ID": "r", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 3}}]
     s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
     assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == rules
+    early = [{**rules[0], "Transitions": [{"Days": 3, "StorageClass": "GLACIER"}]}]
+    with pytest.raises(ClientError, match=re.escape("'(prefix=logs/)' must be greater than 'Days' in the Transition")):
+        s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": early})
     website = {"IndexDocument": {"Suffix": "index.html"}, "ErrorDocument": {"Key": "error.html"}}
     s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration=website)
     found = s3.get_bucket_website(Bucket=bucket)

@@ -186,6 +186,8 @@ def test_a_fifo_topic_keeps_order_and_knows_repeats(lab: Lab) -> None:
         for message in messages:
             lab.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     assert found == [f"{n}-{k}" for n in range(5) for k in range(3)]
+    with pytest.raises(ClientError, match="Invalid protocol type: email"):
+        lab.sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ann@example.com")
 
 
 @contextmanager

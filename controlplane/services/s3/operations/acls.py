@@ -7,9 +7,9 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
-from controlplane.services.s3 import events, grants, owners, versions
+from controlplane.services.s3 import events, grants, owners, publicity, versions
 from controlplane.services.s3.buckets import ENFORCED, PREFERRED, WRITER, Bucket, on_bucket, the_bucket
-from controlplane.services.s3.errors import AccessDenied, MalformedXML, S3Error
+from controlplane.services.s3.errors import MalformedXML, S3Error
 from controlplane.services.s3.objects import on_stored, the_object
 from controlplane.services.s3.queries import buckets as queries
 from controlplane.services.s3.queries import changes
@@ -48,7 +48,7 @@ async def _asked(ctx: Context, bucket: Bucket, request: Mapping[str, Any], owner
             raise AccessControlListNotSupported
         return None
     if bucket.blocks("BlockPublicAcls") and grants.is_public(found):
-        raise AccessDenied
+        raise publicity.refused(ctx, "ACLs", "BlockPublicAcls")
     return found
 
 

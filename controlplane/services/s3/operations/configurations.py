@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from controlplane.core import storage_clock as clock
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
 from controlplane.core.portable import native, portable
@@ -49,7 +50,8 @@ async def _keep(ctx: Context, name: str, document: Any) -> None:
 @operation("PutBucketLifecycleConfiguration", on=on_bucket_for(_LIFECYCLE_PUT), action=_LIFECYCLE_PUT)
 async def put_bucket_lifecycle_configuration(ctx: Context, request: Request) -> dict[str, Any]:
     """Replace the rules by which objects move and expire. Raises MalformedXML, InvalidArgument, InvalidRequest."""
-    rules = check.lifecycle((request.get("LifecycleConfiguration") or {}).get("Rules") or [])
+    given = (request.get("LifecycleConfiguration") or {}).get("Rules") or []
+    rules = check.lifecycle(given, real_days=ctx.cloud.storage_day >= clock.REAL_DAY)
     size = request.get("TransitionDefaultMinimumObjectSize") or check.LEAST_SIZES[0]
     if size not in check.LEAST_SIZES:
         raise InvalidRequest(f"Invalid TransitionDefaultMinimumObjectSize found: {size[:100]}")

@@ -53,6 +53,7 @@ async def put_object(ctx: Context, request: Request) -> dict[str, Any]:
     await writing.authorize_details(ctx, request, ctx.resources[0])
     if ctx.headers and request.get("ContentLength") is None:
         raise MissingContentLength
+    conditions.refuse_appending(request)
     return await put(ctx, bucket, key, request, request.get("Body"))
 
 

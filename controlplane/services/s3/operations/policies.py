@@ -18,7 +18,7 @@ from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
 from controlplane.services.s3 import grants, publicity
 from controlplane.services.s3.buckets import Bucket, on_bucket, on_bucket_for, the_bucket
-from controlplane.services.s3.errors import AccessDenied, InvalidRequest, MethodNotAllowed, S3Error
+from controlplane.services.s3.errors import InvalidRequest, MethodNotAllowed, S3Error
 from controlplane.services.s3.queries import buckets as queries
 
 _LARGEST = 20 * 1024
@@ -47,7 +47,7 @@ async def put_bucket_policy(ctx: Context, request: Request) -> None:
     document = request["Policy"]
     policy = await checked(ctx, document, partial(_is_of, bucket))
     if bucket.blocks("BlockPublicPolicy") and publicity.is_public(policy):
-        raise AccessDenied
+        raise publicity.refused(ctx, "policies", "BlockPublicPolicy")
     locked_out = not lets_in(policy, ctx.principal, "s3:PutBucketPolicy", bucket.arn)
     if request.get("ConfirmRemoveSelfBucketAccess") is False and locked_out:
         raise InvalidRequest("The new bucket policy would not allow you to change it.")
@@ -71,6 +71,7 @@ async def checked(ctx: Context, document: str, is_own: Callable[[str], bool]) ->
     for statement in statements_of(policy):
         _check_resources(statement, is_own)
         _check_actions(statement)
+        _check_pairs(statement)
         for kind, name in _principals(statement):
             if not await _exists(ctx, kind, name):
                 raise MalformedPolicy("Invalid principal in policy", Detail=f'"{kind}" : "{name[:256]}"')
@@ -118,6 +119,21 @@ def _check_actions(statement: Mapping[str, Any]) -> None:
             prefix.lower() != "s3" or ("*" not in name and "?" not in name and name.lower() not in known)
         ):
             raise MalformedPolicy("Policy has invalid action", Detail=str(action)[:256])
+
+
+def _check_pairs(statement: Mapping[str, Any]) -> None:
+    """Each action is about one of the resources at least: `s3:ListBucket` about a bucket, others about objects."""
+    resources = [str(resource).partition(":::")[2] for resource in _list(statement.get("Resource"))]
+    if not all(resources):  # of access points, or what they are not
+        return
+    types = {"object"} if any("/" in name or "*" in name for name in resources) else set()
+    types |= {"bucket"} if any("/" not in name for name in resources) else set()
+    known = facts.of_service("s3").actions
+    for action in _list(statement.get("Action")):
+        name = str(action).lower().rpartition(":")[2]
+        meant = [known[name]] if name in known else [found for key, found in known.items() if fnmatchcase(key, name)]
+        if not any(types & set(found.resource_types) for found in meant):
+            raise MalformedPolicy("Action does not apply to any resource(s) in statement")
 
 
 def _principals(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
