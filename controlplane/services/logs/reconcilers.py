@@ -24,7 +24,7 @@ WITH old AS (
 freed AS (
   UPDATE logs_streams s SET size = s.size - g.size
   FROM (SELECT stream_id, sum(size) AS size FROM gone GROUP BY stream_id) g WHERE s.id = g.stream_id)
-SELECT count(*) FROM gone
+SELECT true FROM gone
 """
 
 
@@ -41,15 +41,16 @@ SELECT id FROM held WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM logs_groups
 async def remains(run: Run, key: str) -> Outcome:
     """Delete the events of a deleted stream or group."""
     what, _, id = key.partition("/")
-    while await _portion(run, _REMAINS.format(_COLUMNS[what]), int(id)):
-        pass
+    await _by_portions(run, _REMAINS.format(_COLUMNS[what]), int(id))
     return GONE
 
 
-async def _portion(run: Run, sql: str, *args: Any) -> bool:
-    """Run a statement once; True while it found a full portion."""
-    async with run.step() as db:
-        return len(await db.fetch(sql, *args, _PORTION)) == _PORTION
+async def _by_portions(run: Run, sql: str, *args: Any) -> None:
+    """Run a statement that deletes a portion, in a transaction of its own each time, until nothing is left."""
+    found = _PORTION
+    while found == _PORTION:
+        async with run.step() as db:
+            found = len(await db.fetch(sql, *args, _PORTION))
 
 
 @reconciler("logs.retention", every=_EVERY_SECONDS, standing=True)
@@ -57,13 +58,10 @@ async def expire(run: Run, key: str) -> Outcome:
     """Delete batches whose last event is past its group's retention, which readers see no more anyway, and those whose
     group is gone."""
     assert run.runtime is not None
-    day, gone = run.runtime.cloud.storage_day, _PORTION
-    while gone == _PORTION:
-        async with run.step() as db:
-            gone = await db.fetchval(_EXPIRE, now(), day * 1000, _PORTION)
+    day = run.runtime.cloud.storage_day
+    await _by_portions(run, _EXPIRE, now(), day * 1000)
     async with run.step() as db:
         orphans = [row["id"] for row in await db.fetch(_ORPHANS)]
     for id in orphans:
-        while await _portion(run, _REMAINS.format(_COLUMNS["group"]), id):
-            pass
+        await _by_portions(run, _REMAINS.format(_COLUMNS["group"]), id)
     return Again(clock.scaled(_EVERY_SECONDS, day).total_seconds() + 1)
