@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from collections import Counter
 from pathlib import Path
 
 import dns.edns
@@ -12,7 +13,7 @@ import dns.message
 import dns.rcode
 
 from controlplane.engines.dns.contract import Question
-from controlplane.engines.dns.dnstap import Tap, question
+from controlplane.engines.dns.dnstap import Tap, asked, question
 
 CONTENT = b"protobuf:dnstap.Dnstap"
 # As dnsdist 1.7.3 wrote it, of an answer with a compressed name.
@@ -68,7 +69,7 @@ def test_what_is_no_answer_is_passed_over() -> None:
 
 
 async def test_frames_are_taken_and_more_than_the_limit_counted(tmp_path: Path) -> None:
-    tap = Tap(most=3, most_bytes=100)
+    tap = Tap(most=5, most_bytes=200, whose=lambda name: name)
     server = await tap.listen(tmp_path / "tap.sock")
     reader, writer = await asyncio.open_unix_connection(tmp_path / "tap.sock")
 
@@ -79,17 +80,47 @@ async def test_frames_are_taken_and_more_than_the_limit_counted(tmp_path: Path) 
     writer.write(control(4))
     assert (await reader.readexactly(42))[8:12] == struct.pack("!I", 1), "accepted"
     writer.write(control(2))
-    for number in range(5):
+    for number in range(5):  # of which half are room for others
         writer.write(struct.pack("!I", 1) + bytes([number]))
     writer.write(struct.pack("!III", 0, 4, 3))
     assert await reader.read() == struct.pack("!III", 0, 4, 5), "finished"
-    assert tap.fetch() == ([b"\0", b"\1", b"\2"], 2)
-    assert tap.fetch() == ([], 0)
-    for size in (60, 41, 40):
+    assert tap.fetch() == ([b"\0", b"\1", b"\2"], {"": 2})
+    assert tap.fetch() == ([], {})
+    for size in (60, 81, 40):
         tap._keep(bytes(size))
-    assert ([len(each) for each in tap.fetch()[0]], tap.fetch()) == ([60, 40], ([], 0))
+    assert ([len(each) for each in tap.fetch()[0]], tap.fetch()) == ([60, 40], ([], {}))
     _, huge = await asyncio.open_unix_connection(tmp_path / "tap.sock")
     huge.write(struct.pack("!I", 1 << 31))
     writer.close()
     huge.close()
     server.close()
+
+
+def test_who_makes_much_noise_leaves_room_for_others() -> None:
+    def of(zone: str, number: int) -> bytes:
+        answer = dns.message.make_response(dns.message.make_query(f"N{number}.{zone}", "A"))
+        return frame(answer.to_wire())
+
+    tap = Tap(most=1000, most_bytes=1 << 20, whose=lambda name: name.partition(".")[2])
+    for number in range(3000):
+        tap._keep(of("noisy.test", number))
+    for zone in ("quiet.test", "other.test"):
+        for number in range(100):
+            tap._keep(of(zone, number))
+    frames, dropped = tap.fetch()
+    assert dropped == {"noisy.test": 2500}
+    kept = [found.name.partition(".")[2] for each in frames if (found := question(each))]
+    assert Counter(kept) == {"noisy.test": 500, "quiet.test": 100, "other.test": 100}
+    tap = Tap(most=1000, most_bytes=10 * len(of("a.test", 1)), whose=lambda name: name.partition(".")[2])
+    for zone in ["a.test"] * 20 + ["b.test"]:
+        tap._keep(of(zone, 1))
+    assert tap.fetch()[1] == {"a.test": 15}, "by bytes as well"
+
+
+def test_the_name_is_read_as_in_the_whole_question() -> None:
+    for name in ("N1.Zone.test", "a\\.b.c\\\\.test", "."):
+        answer = frame(dns.message.make_response(dns.message.make_query(name, "A")).to_wire())
+        found = question(answer)
+        assert found is not None and asked(answer) == found.name.lower().removesuffix("."), name
+    for length in range(len(RECORDED)):
+        assert asked(RECORDED[:length]) in ("", asked(RECORDED))

@@ -43,6 +43,8 @@ _OWNERS = """
 SELECT name, account FROM powerdns.domains WHERE name = ANY($1)
 OR EXISTS (SELECT FROM unnest($1::text[]) AS above WHERE right(name, length(above) + 1) = '.' || above)
 """
+# A zone's row keeps its name and its account: the rows that are there say all.
+_WHICH = "SELECT count(*), sum(hashint8extended(id, 0)) FROM powerdns.domains"
 _SECONDS = 2.0
 _PLAIN = re.compile(r"[A-Za-z0-9 .:_-]")
 
@@ -59,6 +61,7 @@ class PowerDns:
         self._keys = keys.folder(run)
         self._run = run
         self._address = address
+        self._owners: tuple[Any, Mapping[str, str]] | None = None
 
     async def write(self, db: Unit, name: str, owner: str, zone: Zone) -> bool:
         await self._make_schema(db)
@@ -115,7 +118,10 @@ class PowerDns:
     async def owners(self, db: Unit, names: Collection[str]) -> Mapping[str, str]:
         if not names or not await db.fetchval(_MADE):
             return {}
-        return {row["name"]: row["account"] for row in await db.fetch(_OWNERS, list(names))}
+        asked = frozenset(names), tuple(await db.fetchrow(_WHICH))
+        if self._owners is None or self._owners[0] != asked:
+            self._owners = asked, {row["name"]: row["account"] for row in await db.fetch(_OWNERS, list(names))}
+        return self._owners[1]
 
     async def ask(self, name: str, type: str, network: str = "") -> tuple[str, list[str]]:
         host, port = await asyncio.to_thread(self._reached)

@@ -61,6 +61,10 @@ class Delivery:
                 self._waiting.pop(zone_id).clear()
                 self._refused.pop(zone_id, None)
 
+    def whose(self, name: str) -> str:
+        """The zone that a name (small letters) is in, as far as is known; empty: none that is looked after."""
+        return query_logs.nearest(self._served, name)
+
     def take(self, questions: Sequence[Question]) -> None:
         """Sort out what was asked since the look before the last one."""
         for question in questions:

@@ -134,13 +134,14 @@ def served(owners: Mapping[str, str], configs: Iterable[Mapping[str, Any]]) -> d
 def zone_of(served: Mapping[str, str], question: Question) -> str:
     """The logged zone that answered a question; empty when another one did. A DS record is the parent zone's."""
     name = question.name.lower()
-    if question.type == "DS" and (found := _nearest(served, _above(name))):
+    if question.type == "DS" and (found := nearest(served, _above(name))):
         return served[found]
-    found = _nearest(served, name)
+    found = nearest(served, name)
     return served[found] if found else ""
 
 
-def _nearest(served: Mapping[str, str], name: str) -> str:
+def nearest(served: Mapping[str, str], name: str) -> str:
+    """The name of the zone that a name (small letters) is in; empty when it is in none of these."""
     while name and name not in served:
         name = _above(name)
     return name
