@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import logging
-import signal
 
 from controlplane import settings as configuration
 from controlplane.core import log as logs
@@ -18,7 +17,7 @@ from controlplane.gateway.assembly import Assembly
 from controlplane.services.route53.log_delivery import Delivery
 from controlplane.settings import Settings
 from controlplane.state.database import Database
-from controlplane.supervise.notify import keep_alive
+from controlplane.supervise.notify import live
 from controlplane.work.broker import make_celery, publisher
 from controlplane.work.hints import hints
 from controlplane.work.reconciler import Run
@@ -34,19 +33,13 @@ _AT_A_TIME = 200
 
 async def serve(settings: Settings) -> None:
     """Listen until a signal comes."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     database = await Database.open(settings.database, generations=settings.generations, size=_CONNECTIONS)
     assembly = Assembly(settings, database)
     assembly.start()
-    tap = dnstap.Tap(_MOST_FRAMES, _MOST_BYTES)
-    server = await tap.listen(front.tap(settings.run))
     delivery = Delivery(Run("", "", database, assembly.engines, assembly.dispatcher))
-    working = (asyncio.create_task(keep_alive()), asyncio.create_task(_deliver(tap, delivery)))
-    await stopped.wait()
-    for task in working:
-        task.cancel()
+    tap = dnstap.Tap(_MOST_FRAMES, _MOST_BYTES, delivery.whose)
+    server = await tap.listen(front.tap(settings.run))
+    await live(_deliver(tap, delivery))
     server.close()
     await assembly.stop()
     await database.close()
@@ -61,8 +54,8 @@ async def _deliver(tap: dnstap.Tap, delivery: Delivery) -> None:
             log.warning("cannot look which zones are logged: %r", error)
             continue
         frames, dropped = tap.fetch()
-        if dropped:
-            log.warning("%d answers came too fast to be logged", dropped)
+        for zone, number in dropped.items():
+            log.warning("%d answers of %s came too fast to be logged", number, zone or "unknown zones")
         for first in range(0, len(frames), _AT_A_TIME):
             found = (dnstap.question(frame) for frame in frames[first : first + _AT_A_TIME])
             delivery.take([question for question in found if isinstance(question, Question)])

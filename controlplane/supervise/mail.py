@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
-import signal
 
 from controlplane import settings as configuration
 from controlplane.core import log
@@ -17,7 +16,7 @@ from controlplane.services.ses.submission import Submission
 from controlplane.settings import Settings
 from controlplane.state.database import Database
 from controlplane.state.sealing import Sealer, load_root_key
-from controlplane.supervise.notify import keep_alive
+from controlplane.supervise.notify import live
 from controlplane.work.broker import make_celery, publisher
 from controlplane.work.hints import hints
 
@@ -26,9 +25,6 @@ _CONNECTIONS = 4
 
 async def serve(settings: Settings) -> None:
     """Listen until a signal comes."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     database = await Database.open(settings.database, generations=settings.generations, size=_CONNECTIONS)
     assembly = None
     if settings.smtp_certificate is not None:
@@ -36,9 +32,7 @@ async def serve(settings: Settings) -> None:
         assembly.start()
     sealer = Sealer(load_root_key(settings.root_key))
     server = await listener.listen(database, sealer, settings.smtp_address, _submission(settings, database, assembly))
-    alive = asyncio.create_task(keep_alive())
-    await stopped.wait()
-    alive.cancel()
+    await live()
     server.close()
     if assembly is not None:
         await assembly.stop()

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from controlplane import settings
 from controlplane.state.embedded import Owner
@@ -33,6 +35,19 @@ async def keep_alive(alive: Callable[[], bool] = lambda: True) -> None:
         if alive():
             notify("WATCHDOG=1")
         await asyncio.sleep(INTERVAL)
+
+
+async def live(*beside: Coroutine[Any, Any, None]) -> None:
+    """Say that we are ready, give signs of life and do what is given beside, until SIGTERM or SIGINT comes. Raises an
+    ExceptionGroup when that fails."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    async with asyncio.TaskGroup() as group:
+        working = [group.create_task(each) for each in (keep_alive(), *beside)]
+        await told.wait()
+        for task in working:
+            task.cancel()
 
 
 class Listener(asyncio.DatagramProtocol):
