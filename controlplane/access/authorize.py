@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 
 from controlplane.access import directory
+from controlplane.access.callers import caller_of
 from controlplane.access.dialects import Dialect, Refusal, denial, dialect_of, refusal, shown_resource
 from controlplane.access.policy.decision import Decision, denial_message
 from controlplane.access.policy.evaluate import PolicySet, PrincipalPolicies, Question, Target, evaluate
 from controlplane.access.policy.parse import Policy, compile_policy
-from controlplane.access.policy.principals import ANONYMOUS, Caller, PrincipalKind
 from controlplane.access.principals import OrganizationPolicies, PrincipalGone, Principals
 from controlplane.access.recorder import Recorder
 from controlplane.access.request_context import RequestContext, ResourceContext
@@ -27,17 +27,8 @@ from controlplane.state.sealing import Sealer
 from controlplane.wire.service import load
 
 MESSAGE = "authorization-message"
-_KINDS = {
-    "root": PrincipalKind.ROOT,
-    "user": PrincipalKind.USER,
-    "assumed-role": PrincipalKind.ASSUMED_ROLE,
-    "federated-user": PrincipalKind.FEDERATED_USER,
-    "service": PrincipalKind.SERVICE,
-    "web-identity": PrincipalKind.WEB_IDENTITY,
-}
 # Managed policies of AWS's own are everybody's.
 _AWS = "aws"
-_SERVICE_LINKED = "role/aws-service-role/"
 # Services whose resource policies are the only way in, even for their own account.
 _DELEGATING = frozenset({"kms"})
 _EVERYTHING = PolicySet(
@@ -64,21 +55,20 @@ class Authorizer:
         if action.startswith("iam:") and _is_barred_from_iam(principal):
             raise refusal(_dialect(ctx), Refusal.UNKNOWN_KEY)
         try:
-            policies = await self._principals.policies(principal)
-            tags = await self._principals.tags(principal)
+            standing = await self._principals.standing(principal)
         except PrincipalGone as error:
             raise refusal(_dialect(ctx), Refusal.UNKNOWN_KEY) from error
-        caller = caller_of(principal)
-        home = await self._principals.organization(principal.account_id)
-        values = RequestContext(ctx, tags, home)
+        values = RequestContext(ctx, standing.tags, standing.organization)
         for resource in resources:
             asked = resource.action or action
             owner = _owner(ctx, resource)
-            organization = await self._principals.organization(owner)
+            organization = standing.organization
+            if owner != principal.account_id:
+                organization = await self._principals.organization(owner)
             target = _target(asked, resource, owner, organization)
-            question = Question(caller, asked, target, ResourceContext(values, resource, asked, owner, organization))
-            near = _is_near(principal, owner, home, organization)
-            self._decide(ctx, question, policies, near=near)
+            context = ResourceContext(values, resource, asked, owner, organization)
+            near = _is_near(principal, owner, standing.organization, organization)
+            self._decide(ctx, Question(standing.caller, asked, target, context), standing.policies, near=near)
 
     async def pass_role(self, ctx: Context, role_arn: str, service: str) -> None:
         """Check `iam:PassRole` on a role for a service, and that the role trusts it. Raises the denial."""
@@ -154,18 +144,6 @@ def _target(action: str, resource: Resource, owner: str, organization: Organizat
     trust = service == "sts" and policy is not None
     delegates = trust or (policy is not None and service in _DELEGATING)
     return Target(resource.arn, owner, policy, organization.resource_control, trust, delegates)
-
-
-def caller_of(principal: Principal) -> Caller:
-    """The principal as policies see it."""
-    if principal.kind == "anonymous":
-        return ANONYMOUS
-    issuer = principal.session.get("issuer_arn", "")
-    service_linked = principal.kind == "assumed-role" and Arn.parse(issuer).resource.startswith(_SERVICE_LINKED)
-    id = principal.user_id if principal.kind in ("user", "assumed-role") else ""
-    issuer_id = principal.session.get("issuer_id", "") if issuer else ""
-    kind = _KINDS[principal.kind]
-    return Caller(kind, principal.arn, principal.account_id, issuer, service_linked, id, issuer_id)
 
 
 def lets_in(document: Mapping[str, Any], principal: Principal, action: str, arn: str) -> bool:

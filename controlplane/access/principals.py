@@ -10,14 +10,16 @@ import json
 import logging
 import weakref
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from controlplane.access import queries, sigv4
+from controlplane.access.callers import caller_of
 from controlplane.access.policy.evaluate import NO_POLICIES, PolicySet, PrincipalPolicies
 from controlplane.access.policy.parse import Policy, compile_policy
+from controlplane.access.policy.principals import Caller
 from controlplane.access.regions import OPT_IN
 from controlplane.core.context import Unit
 from controlplane.core.principal import Principal
@@ -86,6 +88,17 @@ class OrganizationPolicies:
 
 NO_ORGANIZATION = OrganizationPolicies()
 
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that a decision must know of a principal."""
+
+    caller: Caller
+    policies: PrincipalPolicies
+    tags: Mapping[str, str]
+    organization: OrganizationPolicies
+
+
 _LIVE: weakref.WeakSet[Principals] = weakref.WeakSet()
 
 
@@ -111,6 +124,7 @@ class Principals:
         self._sealer = sealer
         self._listener = listener
         self._cached: OrderedDict[tuple[str, str], tuple[str, Any]] = OrderedDict()
+        self._standings: dict[int, tuple[Principal, Standing]] = {}
         self._changes = 0
         listener.subscribe(CHANNEL, self.forget, on_lost=self.forget_all, on_back=self.forget_all)
         _LIVE.add(self)
@@ -121,12 +135,14 @@ class Principals:
             self.forget_all()
             return
         self._changes += 1
+        self._standings.clear()
         for key in [key for key, (owner, _) in self._cached.items() if owner == account_id]:
             del self._cached[key]
 
     def forget_all(self) -> None:
         """Drop everything."""
         self._changes += 1
+        self._standings.clear()
         self._cached.clear()
 
     async def credential(self, access_key_id: str) -> Credential | None:
@@ -151,6 +167,23 @@ class Principals:
     async def is_closed(self, account_id: str) -> bool:
         """Whether an account was closed, so that no credentials of it are good any more."""
         return (await self.organization(account_id)).closed
+
+    async def standing(self, principal: Principal) -> Standing:
+        """All of a principal together, worked out once for the object that its credentials have; after any change of
+        whatever account anew. Raises PrincipalGone."""
+        known = self._standings.get(id(principal))
+        if known is not None and known[0] is principal:
+            return known[1]
+        changes = self._changes
+        policies, tags = await self.policies(principal), await self.tags(principal)
+        standing = Standing(caller_of(principal), policies, tags, await self.organization(principal.account_id))
+        exact = changes == self._changes and self._listener.connected
+        # Others than those with keys are made for a call; what `policy_arns` names is read each time.
+        if exact and principal.access_key_id is not None and not principal.session.get("policy_arns"):
+            if len(self._standings) >= _LIMIT:
+                self._standings.clear()
+            self._standings[id(principal)] = principal, standing
+        return standing
 
     async def tags(self, principal: Principal) -> dict[str, str]:
         """The tags that `aws:PrincipalTag` speaks of: those of the user or role, and over them the session's.

@@ -8,6 +8,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+WHOLE = "celaje.response.whole"
+"""A message with `status`, `headers` and `body` of an answer that is all there, for which ASGI has two. The headers are
+text by names in lower case; the body's length is among them."""
 _JOINED_BYTES = 64 * 1024
 _NO_BODY = frozenset({204, 304})
 _CONTROLS = bytes([*range(9), *range(10, 32), 127])
@@ -27,6 +30,9 @@ class Cycle(RequestResponseCycle):
             await self.flow.drain()
         if self.disconnected:
             return
+        if message["type"] == WHOLE and not self.response_started:
+            self._send_whole(message["status"], message["headers"], message["body"])
+            return
         wanted = "http.response.body" if self.response_started else "http.response.start"
         if self.response_complete or message["type"] != wanted:
             raise RuntimeError(f"unexpected ASGI message {message['type']!r}")
@@ -34,6 +40,22 @@ class Cycle(RequestResponseCycle):
             self._send_body(message.get("body", b""), more=message.get("more_body", False))
         else:
             self._send_head(message["status"], [*self.default_headers, *message.get("headers", ())])
+
+    def _send_whole(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        if not self.keep_alive:
+            headers["connection"] = "close"
+        if self.scope["method"] == "HEAD":
+            body = b""
+        elif int(headers.get("content-length", 0)) != len(body):
+            raise RuntimeError("the body is not as long as its Content-Length")
+        _check("".join(headers).encode("latin-1"), "".join(headers.values()).encode("latin-1"))
+        own = b"".join([b"%b: %b\r\n" % header for header in self.default_headers])
+        text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        self._head = b"%b%b%b\r\n" % (STATUS_LINE[status], own, text.encode("latin-1"))
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        self._write(body)
+        self._complete()
 
     def _send_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.response_started = True
@@ -51,7 +73,7 @@ class Cycle(RequestResponseCycle):
             self.keep_alive = False
         elif not self.keep_alive:
             headers.append((b"connection", b"close"))
-        _check(headers)
+        _check(b"".join([name for name, _ in headers]), b"".join([value for _, value in headers]))
         self._head = STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % header for header in headers]) + b"\r\n"
         asyncio.get_running_loop().call_soon(self._write, b"")
 
@@ -70,6 +92,9 @@ class Cycle(RequestResponseCycle):
             return
         if self.expected_content_length:
             raise RuntimeError("the body is shorter than its Content-Length")
+        self._complete()
+
+    def _complete(self) -> None:
         self.response_complete = True
         self.message_event.set()
         if not self.keep_alive:
@@ -84,8 +109,7 @@ class Cycle(RequestResponseCycle):
             self.transport.write(head + data)
 
 
-def _check(headers: list[tuple[bytes, bytes]]) -> None:
+def _check(names: bytes, values: bytes) -> None:
     """Raises RuntimeError for what would not come out as the headers that went in."""
-    names, values = b"".join([name for name, _ in headers]), b"".join([value for _, value in headers])
     if names.translate(None, _NOT_IN_NAMES) != names or values.translate(None, _CONTROLS) != values:
         raise RuntimeError("a header holds what none may hold")

@@ -14,6 +14,7 @@ from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpRequest, HttpResponse
 from controlplane.core.ids import request_id as new_request_id
 from controlplane.gateway import origins
+from controlplane.gateway.cycle import WHOLE
 from controlplane.gateway.exchange import Exchange
 from controlplane.gateway.incoming import ClientGone, Incoming, Receive
 from controlplane.gateway.meter import Meter
@@ -162,21 +163,23 @@ async def _send_answer(
     send: Send, receive: Receive, exchange: Exchange, response: HttpResponse, incoming: Incoming
 ) -> None:
     """Send an answer; `exchange.sent` tells how many bytes of its body went out, a piece at a time."""
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+    headers = {name.lower(): value for name, value in response.headers.items()}
     body = response.body
-    has_length = response.status == _NO_CONTENT or any(name == b"content-length" for name, _ in headers)
-    if isinstance(body, bytes) and not has_length:
-        headers.append((b"content-length", str(len(body)).encode()))
+    if isinstance(body, bytes):
+        exchange.sent = 0 if exchange.request.method == "HEAD" else len(body)
+        if response.status != _NO_CONTENT:
+            headers.setdefault("content-length", str(len(body)))
+        if incoming.ended:
+            await send({"type": WHOLE, "status": response.status, "headers": headers, "body": body})
+            return
     if not incoming.ended:
         # What is left of the body stands where the next request would begin.
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        headers["connection"] = "close"
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": response.status, "headers": raw})
     if isinstance(body, bytes):
         body = b"" if exchange.request.method == "HEAD" else body
-        exchange.sent = len(body)
-        await send({"type": "http.response.body", "body": body, "more_body": not incoming.ended})
-        if incoming.ended:
-            return
+        await send({"type": "http.response.body", "body": body, "more_body": True})
     else:
         await _stream(send, receive, exchange, body, incoming)
     if not incoming.ended:

@@ -96,23 +96,28 @@ class UnitOfWork:
         if self._transaction is None:
             await self._release()
 
-    async def cached(self, sql: str, *args: Any, bulky: bool = False) -> list[Any]:
+    async def cached(
+        self, sql: str, *args: Any, bulky: bool = False, into: Callable[[Any], Any] | None = None
+    ) -> list[Any]:
         """`fetch` through the cache of reads. For plain reads of tables that are read more often than written, whose
         result depends on nothing but rows and arguments; the rows are shared and must not be changed. `bulky` rows are
-        large or many: they do not push out others."""
+        large or many: they do not push out others. `into`, always the same for a statement, makes of each row what is
+        kept and answered instead."""
         if self._transaction is not None:
-            return await self.fetch(sql, *args)
+            return _made(await self.fetch(sql, *args), into)
         cache, key = self._database.cache, query(sql, args)
         rows = cache.get(key, bulky=bulky)
         if rows is None:
             before = cache.before(sql)
-            rows = await self.fetch(sql, *args)
+            rows = _made(await self.fetch(sql, *args), into)
             cache.put(key, before, rows, bulky=bulky)
         return rows
 
-    async def cached_row(self, sql: str, *args: Any, bulky: bool = False) -> Any:
+    async def cached_row(
+        self, sql: str, *args: Any, bulky: bool = False, into: Callable[[Any], Any] | None = None
+    ) -> Any:
         """The first row of `cached`, or None."""
-        rows = await self.cached(sql, *args, bulky=bulky)
+        rows = await self.cached(sql, *args, bulky=bulky, into=into)
         return rows[0] if rows else None
 
     async def alone(self, sql: str, *args: Any) -> list[Any]:
@@ -183,6 +188,10 @@ class UnitOfWork:
                 _terminate(connection)
                 self._transaction = None
             await self._database.give_back(connection)
+
+
+def _made(rows: list[Any], into: Callable[[Any], Any] | None) -> list[Any]:
+    return rows if into is None else [into(row) for row in rows]
 
 
 def is_alive(connection: Any) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpRequest
@@ -64,13 +66,14 @@ def identify(
         route = _rpc_route(request, index, region)
         if route is not None:
             return route
-    candidates = _candidates(scope, host, index)
-    if "x-amz-target" in request.headers and _may_be_json(candidates):
+    allowed = _allowed(scope.service if scope is not None else None, host.prefix, index)
+    candidates = allowed.services
+    if "x-amz-target" in request.headers and allowed.json:
         return _target_route(request, index, candidates, region)
     if scope is not None and not candidates:
         raise _unknown_service(request, index, scope)
     query = _query(request, index, candidates, limits)
-    if _may_be_query(candidates) and (action_route := _action_route(request, index, candidates, query, region, limits)):
+    if allowed.query and (action_route := _action_route(request, index, candidates, query, region, limits)):
         return action_route
     return _path_route(request, index, candidates, host, query, region)
 
@@ -93,15 +96,29 @@ def page_route(
     return Route(service, protocol, service.operation(operation), operation, region, {**labels, "Key": key})
 
 
-def _candidates(scope: CredentialScope | None, host: HostFacts, index: Index) -> list[Facts]:
-    """The services that the signature or the host name allow; none where neither says anything."""
-    if scope is not None:
-        found = index.by_signing_name.get(scope.service, [])
-        named = index.by_endpoint_prefix.get(host.prefix or "")
+class _Allowed(NamedTuple):
+    """The services that a request may be for, and whether it may speak their JSON or query protocols."""
+
+    services: list[Facts]
+    json: bool
+    query: bool
+
+
+@lru_cache(maxsize=1024)
+def _allowed(signed_for: str | None, prefix: str | None, index: Index) -> _Allowed:
+    """What the service of the signature and the host's prefix allow; nothing where neither says anything."""
+    services = _candidates(signed_for, prefix, index)
+    return _Allowed(services, _may_be_json(services), _may_be_query(services))
+
+
+def _candidates(signed_for: str | None, prefix: str | None, index: Index) -> list[Facts]:
+    if signed_for is not None:
+        found = index.by_signing_name.get(signed_for, [])
+        named = index.by_endpoint_prefix.get(prefix or "")
         return [named, *(facts for facts in found if facts is not named)] if named in found else found
-    if host.prefix is None:
+    if prefix is None:
         return []
-    named = index.by_endpoint_prefix[host.prefix]
+    named = index.by_endpoint_prefix[prefix]
     return [named, *(facts for facts in index.by_signing_name[named.signing_name] if facts is not named)]
 
 

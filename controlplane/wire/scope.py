@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from controlplane.core.http import HttpRequest
@@ -64,6 +65,12 @@ def credential_scope(request: HttpRequest) -> CredentialScope | None:
 
 def host_facts(host: str, index: Index, endpoint_hosts: Sequence[str]) -> HostFacts:
     """Take a Host header apart: `sqs.eu-west-1.<any>`, `bucket.s3.<any>`, `bucket.<endpoint host>`."""
+    take_apart = _host_facts if len(host) <= _LONGEST_HOST else _host_facts.__wrapped__
+    return take_apart(host, index, tuple(endpoint_hosts))
+
+
+@lru_cache(maxsize=1024)
+def _host_facts(host: str, index: Index, endpoint_hosts: tuple[str, ...]) -> HostFacts:
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     if "." not in name or _ADDRESS.fullmatch(name) or name.lower() in endpoint_hosts:
         return HostFacts()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 from controlplane.wire.errors import Malformed
@@ -100,6 +101,7 @@ def epoch_text(value: datetime) -> str:
     return str(epoch(value))
 
 
+@lru_cache(maxsize=1024)
 def http_date(value: datetime) -> str:
     """`Tue, 29 Apr 2014 18:30:38 GMT`, whatever the locale."""
     value = _utc(value)

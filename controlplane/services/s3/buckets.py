@@ -138,8 +138,8 @@ async def find(ctx: Context, name: str) -> Bucket | None:
     """A bucket by its name; None if there is none, or can be none."""
     if "\x00" in name:
         return None
-    row = await ctx.db.cached_row(_BUCKET, name)
-    return of_row(row) if row is not None else None
+    found: Bucket | None = await ctx.db.cached_row(_BUCKET, name, into=of_row)
+    return found
 
 
 async def find_asked(ctx: Context, name: str) -> Bucket | None:

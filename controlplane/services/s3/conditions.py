@@ -9,9 +9,13 @@ from typing import Any
 from controlplane.core.errors import NotImplementedByCelaje
 from controlplane.services.s3.errors import NotModified, PreconditionFailed
 
+_READS = frozenset({"IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince"})
+
 
 def check_read(request: Mapping[str, Any], etag: str, modified_at: datetime) -> None:
     """Whether a read may go on. Raises PreconditionFailed, NotModified."""
+    if _READS.isdisjoint(request):
+        return
     modified = modified_at.replace(microsecond=0)
     match, none_match = request.get("IfMatch"), request.get("IfNoneMatch")
     since, unmodified = request.get("IfModifiedSince"), request.get("IfUnmodifiedSince")

@@ -125,7 +125,11 @@ def _header(name: str, member: Any) -> HeaderPart:
     if member.serialization.get("jsonvalue"):
         return lambda value, headers: headers.update({key: _base64_json(value)})
     formatter = text_formatter(member, "rfc822")
-    return lambda value, headers: headers.update({key: header_value(formatter(value))})
+
+    def one(value: Any, headers: Headers) -> None:
+        headers[key] = header_value(formatter(value))
+
+    return one
 
 
 def _quoted(text: str) -> str:

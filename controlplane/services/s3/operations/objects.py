@@ -150,8 +150,12 @@ async def _head(ctx: Context, bucket: Bucket, row: Any, request: Mapping[str, An
             ArgumentValue=ctx.headers["x-amz-server-side-encryption"],
         )
     encryption.check_same_key(row["facts"]["sse"], request)
-    ctx.answer_headers |= {"ETag": objects.quoted(row["etag"]), "Last-Modified": objects.http_date(row["modified_at"])}
-    conditions.check_read(request, row["etag"], row["modified_at"])
+    try:
+        conditions.check_read(request, row["etag"], row["modified_at"])
+    except AwsError:
+        etag, modified = objects.quoted(row["etag"]), objects.http_date(row["modified_at"])
+        ctx.answer_headers |= {"ETag": etag, "Last-Modified": modified}
+        raise
     with_sums = (request.get("ChecksumMode") or "").upper() == "ENABLED"
     told = objects.described(row, bucket, with_sums=with_sums)
     if request.get("VersionId") is None:
