@@ -117,6 +117,11 @@ class Settings(Folders):
         description="Whether S3 tells the names of owners beside their ids, in lists and access control lists, as AWS "
         "did until November 2025.",
     )
+    s3_compatibility: Literal["aws", "ceph"] = Field(
+        default="aws",
+        description="As whom S3 answers where implementations differ: as AWS, or as Ceph's object gateway, for clients "
+        "and tests that were written for that. S3's README lists the differences.",
+    )
     mail_recipients: Literal["any", "verified"] = Field(
         default="any",
         description="Whom accounts may send mail to: `any` address, or `verified` ones alone, as in SES's sandbox. A "

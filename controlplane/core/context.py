@@ -64,6 +64,8 @@ class Cloud:
     """USD that text messages of all accounts may cost in a month."""
     sms_sandbox: bool = False
     """Whether text messages go to verified numbers alone."""
+    compatibility: Mapping[str, str] = field(default_factory=dict)
+    """Services that answer as another implementation of their API does, with its name."""
 
 
 class Runtime(Protocol):

@@ -61,6 +61,7 @@ class Assembly:
             settings.reached_at,
             settings.sms_ceiling,
             settings.sms_sandbox,
+            {} if settings.s3_compatibility == "aws" else {"s3": settings.s3_compatibility},
         )
         self.blobs = blobs_of(settings)
         self.registry = Registry.scan()

@@ -10,6 +10,7 @@ from typing import Any
 from controlplane.access import quotas
 from controlplane.access.authorize import Authorizer
 from controlplane.access.trail.recorder import Trail
+from controlplane.core.compatibility import Compatibility
 from controlplane.core.context import Cloud, Context, Unit
 from controlplane.core.errors import AwsError, NotImplementedByCelaje
 from controlplane.core.operation import NoPermission, OperationSpec, OrUnsigned, Resource
@@ -47,6 +48,11 @@ class Dispatcher:
         if entry is None or spec is None:
             raise NotImplementedByCelaje(f"The operation {operation} of {model} is not implemented by this cloud.")
         return entry, spec
+
+    def compatibility(self, entry: ServiceEntry) -> Compatibility | None:
+        """How a service answers the world where it does not as AWS."""
+        name = self.cloud.compatibility.get(entry.name)
+        return entry.compatible[name] if name else None
 
     async def check(self, ctx: Context, entry: ServiceEntry, spec: OperationSpec) -> None:
         """Ask the policy engine about every resource that the operation names."""

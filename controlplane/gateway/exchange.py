@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from controlplane.core.compatibility import Compatibility
 from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpRequest, HttpResponse
@@ -25,6 +26,7 @@ class Exchange:
     parameters: dict[str, Any] = field(default_factory=dict)
     entry: ServiceEntry | None = None
     spec: OperationSpec | None = None
+    compatibility: Compatibility | None = None
     context: Context | None = None
     result: Any = None
     response: HttpResponse | None = None

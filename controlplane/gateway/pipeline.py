@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from controlplane.access.credentials import Authenticator
 from controlplane.access.trail.recorder import Trail
 from controlplane.core.context import Context
+from controlplane.core.errors import AwsError
 from controlplane.core.http import HttpResponse, one_line
 from controlplane.core.operation import OrUnsigned, SignedByCertificate, Unauthenticated
 from controlplane.gateway.audit import note_exchange
@@ -50,7 +51,7 @@ class Pipeline:
             except ClientGone:
                 raise
             except Exception as error:
-                exchange.error = translate(error)
+                exchange.error = self._worded(exchange, translate(error))
                 exchange.response = encode_error(exchange.route, exchange.error, exchange.request_id)
                 break
             finally:
@@ -69,6 +70,7 @@ class Pipeline:
         route = exchange.route
         assert route is not None and route.operation is not None
         exchange.entry, exchange.spec = self._dispatcher.find(route.service.name, route.operation.name)
+        exchange.compatibility = self._dispatcher.compatibility(exchange.entry)
 
     async def authenticate(self, exchange: Exchange) -> None:
         """Who calls."""
@@ -87,6 +89,8 @@ class Pipeline:
         """The parameters, validated against the model."""
         assert exchange.route is not None
         exchange.parameters = decode(exchange.route, exchange.request)
+        if exchange.compatibility is not None and exchange.spec is not None:
+            exchange.compatibility.asked(exchange.spec.name, exchange.parameters)
 
     async def operate(self, exchange: Exchange) -> None:
         """Permission, implementation and commit, in one unit of work; again when another request got in the way."""
@@ -115,7 +119,15 @@ class Pipeline:
     async def encode(self, exchange: Exchange) -> None:
         """The answer in the caller's protocol."""
         assert exchange.route is not None
+        if exchange.compatibility is not None and exchange.spec is not None:
+            exchange.result = dict(exchange.result or {})
+            exchange.compatibility.told(exchange.spec.name, exchange.parameters, exchange.result)
         exchange.response = encode_result(exchange.route, exchange.result or {}, exchange.request_id)
+
+    def _worded(self, exchange: Exchange, error: AwsError) -> AwsError:
+        if exchange.compatibility is None or exchange.spec is None:
+            return error
+        return exchange.compatibility.refused(exchange.spec.name, error)
 
     def _context(self, exchange: Exchange, unit: UnitOfWork) -> Context:
         assert exchange.entry is not None and exchange.spec is not None and exchange.route is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from controlplane.core.compatibility import Compatibility
 from controlplane.core.offer import Function as Offer
 from controlplane.core.operation import NoPermission, OperationSpec
 from controlplane.core.own_path import OwnPathSpec
@@ -37,6 +38,7 @@ class ServiceEntry:
     own_paths: list[OwnPathSpec] = field(default_factory=list)
     alias_targets: list[TargetSpec] = field(default_factory=list)
     hosts: list[Host] = field(default_factory=list)
+    compatible: dict[str, Compatibility] = field(default_factory=dict)
 
     def action(self, spec: OperationSpec) -> str:
         """The IAM action that an operation needs."""
@@ -89,6 +91,8 @@ def _read_entry(folder: Path) -> ServiceEntry:
         declared = list(vars(module).values())
         entry.alias_targets.extend(f.__alias_target__ for f in declared if hasattr(f, "__alias_target__"))
         entry.hosts.extend(f for f in declared if hasattr(f, "__site_host__"))
+    if (folder / "compatibility.py").exists():
+        entry.compatible.update(importlib.import_module(f"{PACKAGE}.{folder.name}.compatibility").COMPATIBLE)
     return entry
 
 

@@ -113,7 +113,7 @@ class Bucket:
         return {"Version": (document or {}).get("Version", "2012-10-17"), "Statement": statements}
 
     def policy_for_new(self) -> dict[str, Any] | None:
-        """The policy about the list of an object that is being made."""
+        """The policy about the list and the tags of an object that is being made."""
         own = self.settings.get("acl") if self.ownership != ENFORCED else None
         public = not self.blocks("IgnorePublicAcls")
         return self.policy(*grants.of_writers(own or [], self.account_id, self.arn, public=public))

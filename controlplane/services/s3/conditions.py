@@ -45,12 +45,14 @@ def check_copy(request: Mapping[str, Any], etag: str, modified_at: datetime) -> 
         raise PreconditionFailed(Condition=f"x-amz-copy-source-{error.members['Condition']}") from error
 
 
-def of_write(request: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """If-Match and If-None-Match of a write: AWS has an entity tag for the one, `*` for the other, and not both.
-    Raises NotImplemented."""
+def of_write(request: Mapping[str, Any], *, free: bool) -> tuple[str | None, str | None]:
+    """If-Match and If-None-Match of a write: AWS has an entity tag for the one, `*` for the other, and never both;
+    where they are `free`, either may have either. Raises NotImplemented."""
     match, none_match = request.get("IfMatch"), request.get("IfNoneMatch")
     if match is not None and none_match is not None:
         raise _unsupported("If-Match,If-None-Match", "Multiple conditional request headers present in the request")
+    if free:
+        return match, none_match
     if none_match is not None and none_match.strip() != "*":
         raise _unsupported("If-None-Match")
     if match is not None and match.strip() == "*":
@@ -73,5 +75,10 @@ def _unsupported(header: str, why: str = "") -> NotImplementedByCelaje:
 
 def matches(tags: str, etag: str) -> bool:
     """Whether one of a header's entity tags is this one; `*` is any."""
-    given = [tag.strip().removeprefix("W/").strip('"') for tag in tags.split(",")]
+    given = named(tags)
     return "*" in given or etag in given
+
+
+def named(tags: str) -> list[str]:
+    """The entity tags of a header, or `*`."""
+    return [tag.strip().removeprefix("W/").strip('"') for tag in tags.split(",")]

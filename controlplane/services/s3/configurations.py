@@ -14,7 +14,14 @@ from controlplane.core.context import Context
 from controlplane.core.portable import portable
 from controlplane.services.s3 import buckets, events
 from controlplane.services.s3.buckets import Bucket
-from controlplane.services.s3.errors import InvalidArgument, InvalidRequest, MalformedXML, NoSuchBucket, S3Error
+from controlplane.services.s3.errors import (
+    AccessDenied,
+    InvalidArgument,
+    InvalidRequest,
+    MalformedXML,
+    NoSuchBucket,
+    S3Error,
+)
 from controlplane.services.s3.writing import STORAGE_CLASSES
 
 _MOST_RULES = 1000
@@ -52,9 +59,12 @@ def accelerate(bucket: Bucket, status: str | None) -> str:
     return one_of(status, "Enabled", "Suspended")
 
 
-def lifecycle(rules: Sequence[Mapping[str, Any]], *, real_days: bool) -> list[dict[str, Any]]:
+def lifecycle(rules: Sequence[Mapping[str, Any]], *, real_days: bool, free_filters: bool) -> list[dict[str, Any]]:
     """Rules of a lifecycle, with ids where they have none. Nobody waits for 30 days on a clock whose days are made
-    short for tests. Raises MalformedXML, InvalidArgument, InvalidRequest."""
+    short for tests; several conditions of a filter need an `And` unless filters are free.
+
+    Raises MalformedXML, InvalidArgument, InvalidRequest.
+    """
     if not 1 <= len(rules) <= _MOST_RULES:
         raise MalformedXML
     found = [{**rule, "ID": rule.get("ID") or secrets.token_urlsafe(36)} for rule in rules]
@@ -64,9 +74,15 @@ def lifecycle(rules: Sequence[Mapping[str, Any]], *, real_days: bool) -> list[di
     if len(set(ids)) != len(ids):
         raise InvalidArgument("Rule ID must be unique. Found same ID for more than one rule", ArgumentName="ID")
     for rule in found:
+        if not free_filters and _conditions(rule) > 1:
+            raise MalformedXML
         _check_lifecycle(rule)
         _check_classes(rule, _LEAST_DAYS if real_days else {})
     return found
+
+
+def _conditions(rule: Mapping[str, Any]) -> int:
+    return len([name for name, value in (rule.get("Filter") or {}).items() if value is not None])
 
 
 def _check_lifecycle(rule: Mapping[str, Any]) -> None:
@@ -75,8 +91,6 @@ def _check_lifecycle(rule: Mapping[str, Any]) -> None:
     if "Filter" in rule and rule.get("Prefix") is not None:
         raise MalformedXML
     if "Filter" not in rule and "Prefix" not in rule:
-        raise MalformedXML
-    if len([name for name, value in (rule.get("Filter") or {}).items() if value is not None]) > 1:
         raise MalformedXML
     tags = [tag.get("Key") for tag in ((rule.get("Filter") or {}).get("And") or {}).get("Tags") or ()]
     if len(set(tags)) != len(tags):
@@ -254,6 +268,19 @@ async def logging(ctx: Context, bucket: Bucket, enabled: Mapping[str, Any]) -> d
     for grant in enabled.get("TargetGrants") or ():
         one_of(grant.get("Permission"), *_PERMISSIONS)
     return dict(portable(enabled))
+
+
+async def logging_as_ceph(ctx: Context, bucket: Bucket, enabled: Mapping[str, Any]) -> None:
+    """What Ceph's gateway wants besides: the owner alone, and another bucket that is neither logged itself nor
+    encrypted nor paid for by others. Raises AccessDenied, InvalidArgument."""
+    if ctx.account_id != bucket.account_id:
+        raise AccessDenied
+    target = await buckets.find(ctx, enabled.get("TargetBucket") or "")
+    if target is None or target.account_id != bucket.account_id:
+        return
+    paid = target.settings.get("payer") == "Requester"
+    if target.id == bucket.id or target.settings.get("logging") or target.settings.get("encryption") or paid:
+        raise InvalidArgument("", ArgumentName="TargetBucket", ArgumentValue=target.name)
 
 
 class S3CrossRegionLogging(S3Error):

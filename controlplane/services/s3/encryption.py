@@ -212,6 +212,14 @@ def shown_of_whole(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {} if facts["kind"] == CUSTOMER else shown(facts)
 
 
+def customer_headers(facts: Mapping[str, Any]) -> dict[str, str]:
+    """What is told of a customer's key where the model has no members for it."""
+    if facts["kind"] != CUSTOMER:
+        return {}
+    name = "x-amz-server-side-encryption-customer"
+    return {f"{name}-algorithm": S3, f"{name}-key-md5": facts["md5"]}
+
+
 def shown(facts: Mapping[str, Any]) -> dict[str, Any]:
     """How an object is encrypted, as members of an answer."""
     if facts["kind"] == CUSTOMER:

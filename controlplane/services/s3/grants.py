@@ -176,12 +176,15 @@ def of_bucket(grants: Sequence[Sequence[str]], owner: str, bucket_arn: str, *, p
 
 
 def of_writers(grants: Sequence[Sequence[str]], owner: str, bucket_arn: str, *, public: bool) -> list[dict[str, Any]]:
-    """Statements that let those who may write new objects say, as they write one, who may read it."""
+    """Statements that let those who may write new objects say, as they write one, who may read it and what its tags
+    are."""
     return [
         statement
         for grant in grants
         if grant[:2] != ["account", owner]
-        for statement in _statements(tuple(grant), (("WRITE", ["s3:PutObjectAcl"]),), f"{bucket_arn}/*", public)
+        for statement in _statements(
+            tuple(grant), (("WRITE", ["s3:PutObjectAcl", "s3:PutObjectTagging"]),), f"{bucket_arn}/*", public
+        )
     ]
 
 

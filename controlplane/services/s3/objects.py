@@ -11,7 +11,7 @@ from controlplane.core.context import Context
 from controlplane.core.errors import AwsError
 from controlplane.core.http import one_line
 from controlplane.core.operation import Resource
-from controlplane.services.s3 import buckets, checksums, encryption, grants, versions
+from controlplane.services.s3 import buckets, checksums, compatibility, encryption, grants, versions
 from controlplane.services.s3.buckets import ENFORCED, Answer, Bucket
 from controlplane.services.s3.errors import (
     AccessDenied,
@@ -175,6 +175,8 @@ async def refuse_missing(ctx: Context, bucket: Bucket, request: Mapping[str, Any
             ctx.answer_headers |= {"x-amz-delete-marker": "true", "x-amz-version-id": versions.shown(marker["version"])}
             if ctx.operation in _METHODS and ctx.operation != "HeadObject":
                 raise MethodNotAllowed(Method=_METHODS[ctx.operation], ResourceType="DeleteMarker")
+    if compatibility.ceph(ctx.cloud):
+        ctx.answer_headers.setdefault("x-amz-delete-marker", "false")
     # AWS names the bucket too where it is asked for tags.
     raise NoSuchKey(Key=f"{bucket.name}/{key}" if ctx.operation == "GetObjectTagging" else key)
 

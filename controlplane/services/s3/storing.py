@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from controlplane.core.context import Context, Unit
-from controlplane.services.s3 import conditions, events, versions
+from controlplane.services.s3 import compatibility, conditions, events, versions
 from controlplane.services.s3.buckets import Bucket
 from controlplane.services.s3.errors import (
     ConditionalRequestConflict,
@@ -49,12 +49,15 @@ ON CONFLICT (bucket_id, key) DO UPDATE SET {_CHANGED} WHERE s3_objects.version I
 RETURNING bucket_id, key, old.blob AS blob, old.upload_id AS upload_id
 """
 _VALUES = ", ".join(f"${n}::{_TYPES[name]}" for n, name in enumerate(COLUMNS, 1))
-_PUT_NEW = f"""
-INSERT INTO s3_objects ({ALL}) SELECT {_VALUES} WHERE {_WITHOUT_VERSIONS.format(bucket="$1")}
-ON CONFLICT (bucket_id, key) DO NOTHING RETURNING true
+_TAGS = f"${len(COLUMNS) + 1}::text[]"
+_NAMED = f"(o.etag = ANY({_TAGS}) OR '*' = ANY({_TAGS}))"
+_PUT_UNLESS = f"""
+INSERT INTO s3_objects AS o ({ALL}) SELECT {_VALUES} WHERE {_WITHOUT_VERSIONS.format(bucket="$1")}
+ON CONFLICT (bucket_id, key) DO UPDATE SET {_CHANGED} WHERE o.version IS NULL AND NOT {_NAMED}
+RETURNING old.blob AS blob, old.upload_id AS upload_id
 """
 _PUT_OVER = f"""
-UPDATE s3_objects SET ({ALL}) = ROW({_VALUES}) WHERE bucket_id = $1 AND key = $2 AND etag = ANY(${len(COLUMNS) + 1})
+UPDATE s3_objects AS o SET ({ALL}) = ROW({_VALUES}) WHERE bucket_id = $1 AND key = $2 AND {_NAMED}
 AND version IS NULL AND {_WITHOUT_VERSIONS.format(bucket="$1")}
 RETURNING old.blob AS blob, old.upload_id AS upload_id
 """
@@ -157,7 +160,7 @@ async def put(
 
     Raises PreconditionFailed, NoSuchKey, NoSuchBucket, ConditionalRequestConflict.
     """
-    match, none_match = conditions.of_write(request)
+    match, none_match = conditions.of_write(request, free=compatibility.ceph(ctx.cloud))
     if upload is not None and (match or none_match):
         await _refuse_conflict(ctx.db, bucket, upload, match)
     if bucket.versioning is not None:
@@ -174,17 +177,13 @@ async def put(
         return None
     arguments = [columns[name] for name in COLUMNS]
     if none_match is not None:
-        if await ctx.db.alone(_PUT_NEW, *arguments):
-            return None
-        if await _now(ctx.db, bucket) is not bucket:
-            return await _put_version(ctx, bucket, columns, None, none_match)
-        raise PreconditionFailed(Condition="If-None-Match")
-    tags = [tag.strip().strip('"') for tag in str(match).split(",")]
-    replaced = await ctx.db.alone(_PUT_OVER, *arguments, tags)
+        replaced = await ctx.db.alone(_PUT_UNLESS, *arguments, conditions.named(none_match))
+    else:
+        replaced = await ctx.db.alone(_PUT_OVER, *arguments, conditions.named(str(match)))
     if not replaced and await _now(ctx.db, bucket) is not bucket:
-        return await _put_version(ctx, bucket, columns, match, None)
+        return await _put_version(ctx, bucket, columns, match, none_match)
     if not replaced:
-        raise await _not_matched(ctx.db, columns)
+        raise await _not_matched(ctx.db, columns, "If-Match" if none_match is None else "If-None-Match")
     discard(ctx, replaced)
     return None
 
@@ -205,9 +204,11 @@ async def _refuse_conflict(db: Unit, bucket: Bucket, upload: Any, match: str | N
         raise ConditionalRequestConflict(Condition=condition, Key=key.decode())
 
 
-async def _not_matched(db: Unit, columns: Columns) -> Exception:
+async def _not_matched(db: Unit, columns: Columns, condition: str) -> Exception:
     row = await queries.current(db, columns["bucket_id"], columns["key"])
-    return NoSuchKey(Key=columns["key"].decode()) if row is None else PreconditionFailed(Condition="If-Match")
+    if row is None and condition == "If-Match":
+        return NoSuchKey(Key=columns["key"].decode())
+    return PreconditionFailed(Condition=condition)
 
 
 async def lock(db: Unit, bucket_id: int, key: bytes) -> None:
@@ -231,7 +232,7 @@ async def _put_version(
     bucket = await _now(db, bucket)
     if match is not None or none_match is not None:
         row = await queries.current(db, bucket.id, key)
-        if none_match is not None and row is not None:
+        if none_match is not None and row is not None and conditions.matches(none_match, row["etag"]):
             raise PreconditionFailed(Condition="If-None-Match")
         if match is not None and row is None:
             raise NoSuchKey(Key=key.decode())

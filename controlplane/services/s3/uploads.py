@@ -48,9 +48,15 @@ async def find(ctx: Context, bucket: Bucket, request: Mapping[str, Any]) -> Any:
 
 
 def chosen(
-    given: Sequence[Mapping[str, Any]], uploaded: Mapping[int, Any], kept: Mapping[str, Any], id: str
+    given: Sequence[Mapping[str, Any]],
+    uploaded: Mapping[int, Any],
+    kept: Mapping[str, Any],
+    id: str,
+    *,
+    sums_needed: bool,
 ) -> list[Any]:
-    """The rows of the parts that a completion lists; `kept` is what the upload was begun with.
+    """The rows of the parts that a completion lists; `kept` is what the upload was begun with. `sums_needed`: what
+    makes a composite checksum must come again.
 
     Raises InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest, InvalidRequest.
     """
@@ -63,7 +69,7 @@ def chosen(
         etag = (item.get("ETag") or "").strip('"')
         if row is None or row["etag"] != etag:
             raise InvalidPart(PartNumber=number, ETag=etag, UploadId=id)
-        _check_sum(item, row, kept, id)
+        _check_sum(item, row, kept, id, needed=sums_needed)
         found.append(row)
     for row in found[:-1]:
         if row["size"] < _SMALLEST_PART:
@@ -73,7 +79,7 @@ def chosen(
     return found
 
 
-def _check_sum(item: Mapping[str, Any], row: Any, kept: Mapping[str, Any], id: str) -> None:
+def _check_sum(item: Mapping[str, Any], row: Any, kept: Mapping[str, Any], id: str, *, needed: bool) -> None:
     """What a completion says of a part's checksum: nothing where none was chosen, and all that make a composite."""
     algorithm, number = kept["algorithm"], row["number"]
     sums = row["facts"].get("sums") or {}
@@ -83,7 +89,7 @@ def _check_sum(item: Mapping[str, Any], row: Any, kept: Mapping[str, Any], id: s
             raise BadDigest(f"The {name} you specified for part {number} did not match what we received.")
         if algorithm is None or sums.get(name) != value:
             raise InvalidPart(PartNumber=number, ETag=row["etag"], UploadId=id)
-    if kept["sum_type"] == checksums.COMPOSITE and not given:
+    if needed and kept["sum_type"] == checksums.COMPOSITE and not given:
         raise InvalidRequest(
             f"The upload was created using a {algorithm} checksum. The complete request must include the checksum for "
             f"each part. It was missing for part {number} in the request."
@@ -99,13 +105,14 @@ def check_kind(request: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
         )
 
 
-def check_total(request: Mapping[str, Any], kept: Mapping[str, Any], total: str) -> None:
-    """Raises BadDigest where a completion tells another checksum; one without a type has its algorithm's first."""
+def check_total(request: Mapping[str, Any], kept: Mapping[str, Any], total: str, *, type_needed: bool) -> None:
+    """Raises BadDigest where a completion tells another checksum. One without a type has its algorithm's first where
+    the type must come again, and else that of its upload."""
     algorithm = kept["algorithm"]
     given = {name: request[member] for name, member in checksums.NAMES.items() if request.get(member) is not None}
     if algorithm is None or not given:
         return
-    kind = request.get("ChecksumType") or kind_of(algorithm, None)
+    kind = request.get("ChecksumType") or (kind_of(algorithm, None) if type_needed else kept["sum_type"])
     told = given.get(algorithm, "")
     if kind != kept["sum_type"] or told.partition("-")[0] != total.partition("-")[0]:
         raise BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")

@@ -159,7 +159,7 @@ async def authorize_details(ctx: Context, request: Mapping[str, Any], on: Resour
     bucket = on.row
     for action in asked:
         about = on
-        if action == "s3:PutObjectAcl":
+        if action in ("s3:PutObjectAcl", "s3:PutObjectTagging"):
             about = replace(on, policy=buckets.visible(ctx, bucket, bucket.policy_for_new()))
         for resource in buckets.through(ctx, bucket, about):
             try:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controlplane.core import storage_clock as clock
-from controlplane.core.context import Context, Unit
+from controlplane.core.context import Cloud, Context, Unit
 from controlplane.services.s3 import buckets, events, storing
 from controlplane.services.s3.archive import moving
 from controlplane.services.s3.buckets import Bucket
@@ -31,9 +31,8 @@ async def keep(run: Run, key: str) -> Outcome:
     if row is None or "lifecycle" not in row["settings"]:
         return GONE
     assert run.runtime is not None
-    day = run.runtime.cloud.storage_day
-    now = datetime.now(UTC)
-    await _Bucket(run, buckets.of_row(row), now, day).all()
+    now, day = datetime.now(UTC), run.runtime.cloud.storage_day
+    await _Bucket(run, run.runtime.cloud, buckets.of_row(row), now).all()
     next_midnight = clock.midnight(now, day) + timedelta(seconds=day)
     return Again(max((next_midnight - datetime.now(UTC)).total_seconds(), 0) + _LEAST_WAIT)
 
@@ -41,11 +40,12 @@ async def keep(run: Run, key: str) -> Outcome:
 class _Bucket:
     """One pass over a bucket. What expires goes before it could be moved."""
 
-    def __init__(self, run: Run, bucket: Bucket, now: datetime, day: float) -> None:
+    def __init__(self, run: Run, cloud: Cloud, bucket: Bucket, now: datetime) -> None:
         self._run = run
+        self._cloud = cloud
         self._bucket = bucket
         self._now = now
-        self._day = day
+        self._day = cloud.storage_day
 
     async def all(self) -> None:
         """All rules."""
@@ -183,7 +183,7 @@ class _Bucket:
         if before is None:
             return
         target = action["StorageClass"]
-        above, least = _above(target), rules.least_size(self._bucket, rule, target)
+        above, least = _above(target), rules.least_size(self._cloud, self._bucket, rule, target)
         async for rows in self._pages(
             lambda db, after: queries.current_to_move(db, self._bucket.id, rule, after, before, above, least)
         ):
@@ -194,7 +194,7 @@ class _Bucket:
         if before is None:
             return
         target, newer = action["StorageClass"], action.get("NewerNoncurrentVersions") or 0
-        above, least = _above(target), rules.least_size(self._bucket, rule, target)
+        above, least = _above(target), rules.least_size(self._cloud, self._bucket, rule, target)
         async for rows in self._stacks(
             rule,
             lambda db, keys: queries.noncurrent_to_move(db, self._bucket.id, keys, rule, newer, before, above, least),

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from controlplane.core import storage_clock as clock
-from controlplane.core.context import Context
+from controlplane.core.context import Cloud, Context
 from controlplane.core.portable import native
-from controlplane.services.s3 import objects
+from controlplane.services.s3 import compatibility, objects
 from controlplane.services.s3.buckets import Bucket
 
 LIFECYCLE = "s3.lifecycle"
@@ -87,9 +87,9 @@ def cutoff(action: Mapping[str, Any], now: datetime, day: float, days: str = "Da
     return now if date is not None and date <= now else None
 
 
-def least_size(bucket: Bucket, rule: Rule, storage_class: str) -> int:
-    """Smaller objects do not move: it would cost more than it saves. Filters by size override that."""
-    if rule.of_sizes:
+def least_size(cloud: Cloud, bucket: Bucket, rule: Rule, storage_class: str) -> int:
+    """Smaller objects do not move: at AWS it would cost more than it saves. Filters by size override that."""
+    if rule.of_sizes or compatibility.ceph(cloud):
         return 0
     held = bucket.settings["lifecycle"].get("TransitionDefaultMinimumObjectSize")
     return 0 if held == "varies_by_storage_class" and storage_class in _ARCHIVES else _SMALL

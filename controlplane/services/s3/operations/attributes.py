@@ -6,7 +6,7 @@ from typing import Any
 
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
-from controlplane.services.s3 import checksums, encryption, listing, objects, versions
+from controlplane.services.s3 import checksums, compatibility, encryption, listing, objects, versions
 from controlplane.services.s3.errors import InvalidArgument
 from controlplane.services.s3.objects import on_stored, the_object
 from controlplane.services.s3.queries import objects as queries
@@ -32,9 +32,10 @@ async def get_object_attributes(ctx: Context, request: Request) -> dict[str, Any
     if "ETag" in asked:
         told["ETag"] = row["etag"]
     if "Checksum" in asked and row["facts"].get("sums"):
-        # The number of parts, which other answers have behind a composite checksum, is left out here.
-        shown = checksums.shown(row["facts"])
-        told["Checksum"] = {name: value.partition("-")[0] for name, value in shown.items()}
+        told["Checksum"] = checksums.shown(row["facts"])
+        if not compatibility.ceph(ctx.cloud):
+            # The number of parts, which other answers have behind a composite checksum, is left out here.
+            told["Checksum"] = {name: value.partition("-")[0] for name, value in told["Checksum"].items()}
     if "ObjectParts" in asked and row["parts"]:
         told["ObjectParts"] = await _parts(ctx, row, request)
     if "StorageClass" in asked:
@@ -45,10 +46,10 @@ async def get_object_attributes(ctx: Context, request: Request) -> dict[str, Any
 
 
 async def _parts(ctx: Context, row: Any, request: Request) -> dict[str, Any]:
-    """The parts; listed one by one only where each has a checksum that was asked for, as AWS does."""
+    """The parts; AWS lists them one by one only where each has a checksum that was asked for."""
     after, most = request.get("PartNumberMarker") or 0, listing.most_of(request.get("MaxParts"), "max-parts")
     told: dict[str, Any] = {"TotalPartsCount": row["parts"]}
-    if row["facts"].get("sum_type") != checksums.COMPOSITE:
+    if row["facts"].get("sum_type") != checksums.COMPOSITE and not compatibility.ceph(ctx.cloud):
         return told
     numbered = list(enumerate(await queries.parts(ctx.db, row["upload_id"]), 1))
     shown = [(number, part) for number, part in numbered if number > after]

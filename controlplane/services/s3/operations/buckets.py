@@ -8,7 +8,7 @@ from typing import Any
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, Resource, operation
 from controlplane.core.paging import decode_token, encode_token
-from controlplane.services.s3 import buckets, grants, names, owners, tagging
+from controlplane.services.s3 import buckets, compatibility, grants, names, owners, tagging
 from controlplane.services.s3.access_points import BucketHasAccessPointsAttached
 from controlplane.services.s3.buckets import ENFORCED, PREFERRED, WRITER, on_bucket, on_bucket_for, the_bucket
 from controlplane.services.s3.errors import (
@@ -70,13 +70,13 @@ async def create_bucket(ctx: Context, request: Request) -> dict[str, Any]:
         settings["object_lock"] = {}
     await ctx.within_quota("s3/L-DC2B2D3D", lambda: queries.count(ctx.db, ctx.account_id), TooManyBuckets.beyond)
     if not await queries.insert(ctx, name, region, settings, tags, versioning="Enabled" if locked else None):
-        await _refuse_taken(ctx, name, region, tagged=bool(tags))
+        await _refuse_taken(ctx, name, region, settings, tagged=bool(tags))
         await queries.reset_acl(ctx.db, name, settings.get("acl"))
     location = f"/{name}" if region == _FIRST else f"{ctx.endpoint}/{name}/"
     return {"Location": location, "BucketArn": f"arn:aws:s3:::{name}"}
 
 
-async def _refuse_taken(ctx: Context, name: str, region: str, *, tagged: bool) -> None:
+async def _refuse_taken(ctx: Context, name: str, region: str, settings: Mapping[str, Any], *, tagged: bool) -> None:
     """The owner may create a bucket of us-east-1 again, as ever, which gives it a new list; all else is refused, and
     tags too, which came later."""
     owner = await queries.owner(ctx.db, name)
@@ -84,6 +84,8 @@ async def _refuse_taken(ctx: Context, name: str, region: str, *, tagged: bool) -
         raise BucketAlreadyExists(BucketName=name)
     if owner["region"] != _FIRST or region != _FIRST or tagged:
         raise BucketAlreadyOwnedByYou(BucketName=name)
+    if compatibility.ceph(ctx.cloud) and owner["settings"].get("acl") != settings.get("acl"):
+        raise BucketAlreadyExists(BucketName=name)
 
 
 def _region(ctx: Context, configuration: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from controlplane.core import storage_clock as clock
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
 from controlplane.core.portable import native, portable
+from controlplane.services.s3 import compatibility
 from controlplane.services.s3 import configurations as check
 from controlplane.services.s3.buckets import Bucket, on_bucket, on_bucket_for, the_bucket
 from controlplane.services.s3.errors import InvalidRequest, S3Error
@@ -51,7 +52,8 @@ async def _keep(ctx: Context, name: str, document: Any) -> None:
 async def put_bucket_lifecycle_configuration(ctx: Context, request: Request) -> dict[str, Any]:
     """Replace the rules by which objects move and expire. Raises MalformedXML, InvalidArgument, InvalidRequest."""
     given = (request.get("LifecycleConfiguration") or {}).get("Rules") or []
-    rules = check.lifecycle(given, real_days=ctx.cloud.storage_day >= clock.REAL_DAY)
+    real_days = ctx.cloud.storage_day >= clock.REAL_DAY
+    rules = check.lifecycle(given, real_days=real_days, free_filters=compatibility.ceph(ctx.cloud))
     size = request.get("TransitionDefaultMinimumObjectSize") or check.LEAST_SIZES[0]
     if size not in check.LEAST_SIZES:
         raise InvalidRequest(f"Invalid TransitionDefaultMinimumObjectSize found: {size[:100]}")
@@ -112,8 +114,10 @@ async def delete_bucket_replication(ctx: Context, request: Request) -> None:
 @operation("PutBucketLogging", on=on_bucket)
 async def put_bucket_logging(ctx: Context, request: Request) -> None:
     """Say where access is logged to. Raises InvalidTargetBucketForLogging."""
-    enabled = request["BucketLoggingStatus"].get("LoggingEnabled")
-    await _keep(ctx, "logging", await check.logging(ctx, the_bucket(ctx), enabled) if enabled else None)
+    bucket, enabled = the_bucket(ctx), request["BucketLoggingStatus"].get("LoggingEnabled")
+    if compatibility.ceph(ctx.cloud):
+        await check.logging_as_ceph(ctx, bucket, enabled or {})
+    await _keep(ctx, "logging", await check.logging(ctx, bucket, enabled) if enabled else None)
 
 
 @operation("GetBucketLogging", on=on_bucket)

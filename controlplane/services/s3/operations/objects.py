@@ -10,6 +10,7 @@ from controlplane.core.errors import AwsError, EngineMissing
 from controlplane.core.operation import Request, operation
 from controlplane.services.s3 import (
     checksums,
+    compatibility,
     conditions,
     encryption,
     events,
@@ -51,7 +52,7 @@ async def put_object(ctx: Context, request: Request) -> dict[str, Any]:
     bucket = the_bucket(ctx)
     key = objects.key_of(request)
     await writing.authorize_details(ctx, request, ctx.resources[0])
-    if ctx.headers and request.get("ContentLength") is None:
+    if ctx.headers and request.get("ContentLength") is None and not compatibility.ceph(ctx.cloud):
         raise MissingContentLength
     conditions.refuse_appending(request)
     return await put(ctx, bucket, key, request, request.get("Body"))
@@ -149,6 +150,8 @@ async def _head(ctx: Context, bucket: Bucket, row: Any, request: Mapping[str, An
             ArgumentName="x-amz-server-side-encryption",
             ArgumentValue=ctx.headers["x-amz-server-side-encryption"],
         )
+    if compatibility.ceph(ctx.cloud):  # it looks at the part before the key
+        _check_part(row, request.get("PartNumber"))
     encryption.check_same_key(row["facts"]["sse"], request)
     try:
         conditions.check_read(request, row["etag"], row["modified_at"])
@@ -182,10 +185,14 @@ async def _head(ctx: Context, bucket: Bucket, row: Any, request: Mapping[str, An
     return told, start, end
 
 
+def _check_part(row: Any, number: int | None) -> None:
+    if number is not None and not 1 <= number <= (row["parts"] or 1):
+        raise InvalidPartNumber(ActualPartCount=row["parts"] or 1, PartNumberRequested=number)
+
+
 async def _part(ctx: Context, row: Any, number: int, told: dict[str, Any], *, with_sums: bool) -> tuple[int, int]:
     """Where a part begins and ends."""
-    if number < 1 or number > (row["parts"] or 1):
-        raise InvalidPartNumber(ActualPartCount=row["parts"] or 1, PartNumberRequested=number)
+    _check_part(row, number)
     if not row["parts"]:
         return 0, row["size"]
     part = await queries.part(ctx.db, row["upload_id"], number)
@@ -193,6 +200,10 @@ async def _part(ctx: Context, row: Any, number: int, told: dict[str, Any], *, wi
     if with_sums and (row["parts"] > 1 or row["facts"].get("sum_type") == checksums.COMPOSITE):
         for name in (*checksums.NAMES.values(), "ChecksumType"):
             told.pop(name, None)
-        if row["facts"].get("sum_type") == checksums.COMPOSITE:
-            told |= checksums.shown({"sums": part["facts"].get("sums"), "sum_type": checksums.COMPOSITE})
+        kind = row["facts"].get("sum_type")
+        if kind == checksums.COMPOSITE or (kind and compatibility.ceph(ctx.cloud)):
+            sums = {
+                name: value for name, value in (part["facts"].get("sums") or {}).items() if name in row["facts"]["sums"]
+            }
+            told |= checksums.shown({"sums": sums, "sum_type": kind})
     return part["start"], part["start"] + part["size"]

@@ -12,6 +12,7 @@ from controlplane.core.errors import AwsError
 from controlplane.core.operation import Request, operation
 from controlplane.services.s3 import (
     checksums,
+    compatibility,
     encryption,
     events,
     objects,
@@ -170,8 +171,11 @@ async def complete_multipart_upload(ctx: Context, request: Request) -> dict[str,
     kept = upload["object"]
     uploaded = {row["number"]: row for row in await queries.parts(ctx.db, upload["id"])}
     uploads.check_kind(request, kept)
-    parts = uploads.chosen(given, uploaded, kept, upload["id"])
-    columns = _columns(bucket, upload, parts, request)
+    if compatibility.ceph(ctx.cloud):
+        encryption.check_part(kept["facts"]["sse"], request)
+        ctx.answer_headers |= encryption.customer_headers(kept["facts"]["sse"])
+    parts = uploads.chosen(given, uploaded, kept, upload["id"], sums_needed=not compatibility.ceph(ctx.cloud))
+    columns = _columns(ctx, bucket, upload, parts, request)
     starts = _starts(parts)
     others = await queries.settle(ctx.db, upload["id"], [row["number"] for row in parts], starts)
     storing.discard(ctx, [{"blob": row["blob"], "upload_id": None} for row in others])
@@ -206,7 +210,9 @@ def _starts(parts: list[Any]) -> list[int]:
     return starts
 
 
-def _columns(bucket: Bucket, upload: Any, parts: list[Any], request: Mapping[str, Any]) -> storing.Columns:
+def _columns(
+    ctx: Context, bucket: Bucket, upload: Any, parts: list[Any], request: Mapping[str, Any]
+) -> storing.Columns:
     kept = upload["object"]
     size = sum(row["size"] for row in parts)
     if size > _LARGEST:
@@ -224,7 +230,7 @@ def _columns(bucket: Bucket, upload: Any, parts: list[Any], request: Mapping[str
     plain = facts["sse"]["kind"] != encryption.CUSTOMER
     if (plain and all(algorithm in (row["facts"].get("sums") or {}) for row in parts)) or kept["algorithm"] is not None:
         total = uploads.sum_of(parts, algorithm, kind)
-        uploads.check_total(request, kept, total)
+        uploads.check_total(request, kept, total, type_needed=not compatibility.ceph(ctx.cloud))
         facts = {**facts, "sums": {algorithm: total}, "sum_type": kind}
     until = kept["lock_until"]
     return {
