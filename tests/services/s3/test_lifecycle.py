@@ -202,9 +202,11 @@ def test_nothing_moves_to_infrequent_access_before_its_time() -> None:
         (older, "'NoncurrentDays' in NoncurrentVersionTransition action must be greater than or equal to 30"),
     ):
         with pytest.raises(AwsError) as refused:
-            configurations.lifecycle(rules, real_days=True)
+            configurations.lifecycle(rules, real_days=True, free_filters=False)
         assert words in refused.value.message and refused.value.code == "InvalidArgument"
-        assert configurations.lifecycle(rules, real_days=False) == rules, "nobody waits for that in a test"
+        assert configurations.lifecycle(rules, real_days=False, free_filters=False) == rules, (
+            "nobody waits for that in a test"
+        )
     at_once = rule(Transitions=[{"Days": 0, "StorageClass": "GLACIER"}], Expiration={"Days": 1})
     assert configurations.lifecycle(at_once, real_days=True) == at_once
     twice = rule(Transitions=[{"Days": days, "StorageClass": "GLACIER"} for days in (1, 2)])
