@@ -56,3 +56,7 @@ class EngineUnavailable(EngineError):
 
 class EngineMissing(EngineError):
     """The backend does not hold the thing."""
+
+
+class Overtaken(EngineError):
+    """Another request changed what this one was about to use: it is run again from its beginning, with all checks."""

@@ -7,13 +7,13 @@ import logging
 
 import asyncpg
 
-from controlplane.core.errors import AwsError, EngineError, ServiceUnavailable
+from controlplane.core.errors import AwsError, EngineError, Overtaken, ServiceUnavailable
 
 log = logging.getLogger("celaje.gateway")
 
 TRY_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 # Two requests wanted the same name, or one deleted what the other was about to use: the second run sees it and says so.
-OVERTAKEN = (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError)
+OVERTAKEN = (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError, Overtaken)
 _GONE = (
     OSError,
     TimeoutError,

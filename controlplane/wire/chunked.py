@@ -176,7 +176,7 @@ class ChunkedBody:
             raise IncompleteBody("The request body goes on after its last chunk.")
         for line in lines:
             match = _TRAILER_LINE.fullmatch(line)
-            if match is None or not self._has_trailer:
+            if match is None or not self._has_trailer or match[1].decode().lower() in self.trailers:
                 raise MalformedTrailer(
                     "The request contained trailing data that was not well-formed or did not conform to our published "
                     "schema."

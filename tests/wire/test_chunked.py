@@ -124,6 +124,7 @@ BAD = [
     ("wrong checksum", b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n", WITH_CRC, "BadDigest"),
     ("no checksum", b"5\r\nhello\r\n0\r\n\r\n", WITH_CRC, "MalformedTrailerError"),
     ("endless trailer", b"5\r\nhello\r\n0\r\n" + b"a:b\r\n" * 9000 + b"\r\n", UNSIGNED, "MalformedTrailerError"),
+    ("a trailer twice", b"5\r\nhello\r\n0\r\na:b\r\nA:b\r\n\r\n", UNSIGNED, "MalformedTrailerError"),
     ("garbage trailer", b"5\r\nhello\r\n0\r\n\x00\xff\r\n\r\n", UNSIGNED, "MalformedTrailerError"),
     ("trailer where none belongs", _signed(b"hello", 5, b"a:b\r\n"), _headers(SIGNED, 5), "MalformedTrailerError"),
     ("no length", b"0\r\n\r\n", {"x-amz-content-sha256": UNSIGNED_TRAILER}, "MissingContentLength"),

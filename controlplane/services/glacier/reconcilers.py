@@ -18,7 +18,7 @@ from controlplane.services.glacier.jobs import ARCHIVE, DONE, FAILED, KIND, RUNN
 from controlplane.services.glacier.operations.archives import position_of
 from controlplane.services.glacier.operations.jobs import described
 from controlplane.services.glacier.tree_hash import TreeHash, is_aligned
-from controlplane.services.glacier.vaults import Vault, master_of, of_row
+from controlplane.services.glacier.vaults import Vault, master_of, moment_of, of_row
 from controlplane.work.reconciler import GONE, Again, Outcome, Run, reconciler
 
 log = logging.getLogger("celaje.glacier")
@@ -104,16 +104,9 @@ async def _output(run: Run, vault: Vault, job: Any) -> tuple[Any, ...]:
 
 
 async def _listing(db: Any, filters: Any, vault: Vault) -> list[Any]:
-    since, before = (_moment(filters.get(name)) for name in ("StartDate", "EndDate"))
+    since, before = (moment_of(filters[name]) if filters.get(name) else None for name in ("StartDate", "EndDate"))
     most = int(filters.get("Limit") or _MOST_LISTED)
     return await queries.archives(db, vault.id, since, before, position_of(filters.get("Marker")), most)
-
-
-def _moment(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 async def _tell(run: Run, vault: Vault, job: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -128,12 +129,21 @@ def told(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
+def moment_of(text: str) -> datetime:
+    """A time that a request names, in UTC where it does not say. Raises ValueError."""
+    found = datetime.fromisoformat(text)
+    try:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError(text) from error
+
+
 def limit_of(request: Mapping[str, Any], default: int, most: int = 1000) -> int:
     """How long a page is. Raises InvalidParameterValueException."""
     text = request.get("limit")
     if text is None:
         return default
-    if not str(text).isascii() or not str(text).isdigit() or not 1 <= int(text) <= most:
+    if not re.fullmatch(r"[0-9]{1,9}", str(text)) or not 1 <= int(text) <= most:
         raise InvalidParameterValueException(f"Invalid limit: {str(text)[:64]}")
     return min(int(text), default)
 

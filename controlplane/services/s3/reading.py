@@ -130,8 +130,8 @@ def _open(sources: Sequence[_Source]) -> None:
 
 async def _of_parts(ctx: Context, upload_id: str, master: bytes, start: int, end: int) -> AsyncIterator[bytes]:
     parts = await queries.parts_between(ctx.db, upload_id, start, end)
-    if any(part["content"] is None and part["blob"] is None for part in parts):
-        raise EngineMissing("a part has gone to the archive")
+    if not parts or any(part["content"] is None and part["blob"] is None for part in parts):
+        raise EngineMissing("the parts have gone, or are in the archive")
     sources = {
         part["number"]: _Source(ctx, part["blob"], salt_of(part["facts"]), master)
         for part in parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -169,3 +170,21 @@ def test_topics_are_told_of_jobs(glacier: Any, account: Account) -> None:
     job = glacier.initiate_job(vaultName="v", jobParameters={"Type": "inventory-retrieval"})["jobId"]
     told = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
     assert json.loads(told[0]["Body"])["JobId"] == job
+
+
+def test_what_no_job_could_be_done_with_is_refused_at_once(glacier: Any) -> None:
+    forged = base64.urlsafe_b64encode(b'["2026-01-01T00:00:00Z", "\\u0000"]').decode()
+    early = base64.urlsafe_b64encode(b'["0001-01-01T00:00:00+14:00", "x"]').decode()
+    for wrong in (
+        {"EndDate": "9999-12-31T23:59:59-12:00"},
+        {"StartDate": "0001-01-01T00:00:00+14:00"},
+        {"Marker": forged},
+        {"Marker": early},
+    ):
+        parameters = {"Type": "inventory-retrieval", "InventoryRetrievalParameters": wrong}
+        with pytest.raises(ClientError) as refused:
+            glacier.initiate_job(vaultName="v", jobParameters=parameters)
+        assert code_of(refused) == "InvalidParameterValueException"
+    with pytest.raises(ClientError) as refused:
+        glacier.list_vaults(limit="9" * 5000)
+    assert code_of(refused) == "InvalidParameterValueException"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -102,3 +103,65 @@ def test_a_reader_reaches_the_end_of_what_is_overwritten(s3: Any, bucket: str) -
     s3.put_object(**named, Body=b"new")
     assert begun + stream.read() == b"".join(bodies)
     assert s3.get_object(**named)["Body"].read() == b"new"
+
+
+def test_an_upload_is_completed_or_aborted_and_not_both(account: Account, bucket: str) -> None:
+    s3, *others = clients(account)
+    for number in range(20):
+        named = {"Bucket": bucket, "Key": str(number)}
+        upload = {**named, "UploadId": s3.create_multipart_upload(**named)["UploadId"]}
+        tag = s3.upload_part(**upload, PartNumber=1, Body=os.urandom(100_000))["ETag"]
+        parts = {"Parts": [{"PartNumber": 1, "ETag": tag}]}
+        with ThreadPoolExecutor(4) as pool:
+            ends = [
+                pool.submit(outcome, other.complete_multipart_upload, **upload, MultipartUpload=parts)
+                for other in others[2:4]
+            ]
+            aborts = [pool.submit(outcome, other.abort_multipart_upload, **upload) for other in others[:2]]
+        completed = "" in {end.result() for end in ends}
+        assert completed != ("" in {abort.result() for abort in aborts})
+        assert outcome(s3.get_object, **named) == ("" if completed else "NoSuchKey")
+
+
+def outcome(function: Any, **arguments: Any) -> str:
+    """An error's code; nothing where there was none."""
+    try:
+        function(**arguments)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return ""
+
+
+def test_what_is_replaced_again_and_again_is_always_there(account: Account, bucket: str) -> None:
+    s3, *others = clients(account)
+    named: dict[str, Any] = {"Bucket": bucket, "Key": "k"}
+
+    def put() -> None:
+        upload = s3.create_multipart_upload(**named)["UploadId"]
+        tag = s3.upload_part(**named, UploadId=upload, PartNumber=1, Body=os.urandom(100_000))["ETag"]
+        parts = {"Parts": [{"PartNumber": 1, "ETag": tag}]}
+        s3.complete_multipart_upload(**named, UploadId=upload, MultipartUpload=parts)
+        s3.put_object(**named, Body=os.urandom(100_000))
+
+    put()
+    done = threading.Event()
+
+    def ask(function: Any, arguments: dict[str, Any]) -> set[str]:
+        found = set()
+        while not done.is_set():
+            found.add(outcome(function, **arguments))
+        return found
+
+    copy, own = {"Bucket": bucket, "CopySource": f"{bucket}/k"}, {"Key": "k", "MetadataDirective": "REPLACE"}
+    with ThreadPoolExecutor(6) as pool:
+        asked = [
+            pool.submit(ask, others[0].get_object, {**named, "PartNumber": 1}),
+            pool.submit(ask, others[1].head_object, {**named, "PartNumber": 1}),
+            pool.submit(ask, others[2].get_object, {**named, "Range": "bytes=5-10"}),
+            pool.submit(ask, others[3].copy_object, {**copy, "Key": "copy"}),
+            pool.submit(ask, others[4].copy_object, {**copy, **own}),
+        ]
+        for _ in range(60):
+            put()
+        done.set()
+    assert [found.result() for found in asked] == [{""}] * 5

@@ -18,7 +18,7 @@ from controlplane.services.glacier.errors import (
     ResourceNotFoundException,
 )
 from controlplane.services.glacier.tree_hash import MIB, combine
-from controlplane.services.glacier.vaults import Vault, limit_of, on_archive, on_vault, the_vault, told
+from controlplane.services.glacier.vaults import Vault, limit_of, moment_of, on_archive, on_vault, the_vault, told
 
 _PAGE = 50
 _MOST_PARTS = 10_000
@@ -168,9 +168,12 @@ def position_of(marker: str | None) -> tuple[datetime, str]:
         return _FIRST, ""
     try:
         moment, id = decode_token(marker)
-        return datetime.fromisoformat(moment), str(id)
+        position = moment_of(moment), str(id)
     except (ValueError, TypeError) as error:
         raise InvalidParameterValueException("Invalid marker") from error
+    if "\x00" in position[1]:
+        raise InvalidParameterValueException("Invalid marker")
+    return position
 
 
 def marker_of(row: Any) -> str:

@@ -28,6 +28,7 @@ from controlplane.services.glacier.vaults import (
     account_of,
     limit_of,
     master_of,
+    moment_of,
     on_account,
     on_vault,
     the_vault,
@@ -110,7 +111,7 @@ def _check_inventory(given: Mapping[str, Any]) -> None:
     for name in ("StartDate", "EndDate"):
         if filters.get(name):
             try:
-                datetime.fromisoformat(filters[name])
+                moment_of(filters[name])
             except ValueError as error:
                 raise InvalidParameterValueException(f"Invalid {name}: {filters[name][:64]}") from error
     limit = filters.get("Limit")

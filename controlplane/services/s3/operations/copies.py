@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from controlplane.core.context import Context
-from controlplane.core.errors import AwsError, EngineMissing
+from controlplane.core.errors import AwsError, EngineMissing, Overtaken
 from controlplane.core.operation import Request, Resource, operation
 from controlplane.services.s3 import (
     access_points,
@@ -33,7 +33,6 @@ from controlplane.services.s3.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NoSuchBucket,
-    NoSuchKey,
 )
 from controlplane.services.s3.lifecycle import rules
 from controlplane.services.s3.operations.uploads import check_number, keep_part, master_of
@@ -224,7 +223,7 @@ async def _with_source(
     if alike and asked in sums and row["facts"].get("sum_type") == checksums.FULL:
         blob = None
         if source["blob"] is not None:
-            blob = await in_thread(ctx.engine("blobs").duplicate, source["blob"], columns["storage_class"] or "")
+            blob = await _duplicate(ctx, source["blob"], columns["storage_class"] or "")
         salt = b64decode(source["facts"]["salt"])
         received = Received(row["size"], row["etag"], sums, salt, source["content"], blob)
     else:
@@ -234,11 +233,19 @@ async def _with_source(
     return writing.with_body(columns, received)
 
 
+async def _duplicate(ctx: Context, blob: str, tier: str) -> str:
+    try:
+        found: str = await in_thread(ctx.engine("blobs").duplicate, blob, tier)
+    except EngineMissing as error:  # the source was replaced meanwhile
+        raise Overtaken from error
+    return found
+
+
 async def _bytes(ctx: Context, row: Any, master: bytes, start: int, end: int) -> bytes | AsyncIterator[bytes]:
     try:
         return await reading.bytes_of(ctx, row, master, start, end)
     except EngineMissing as error:
-        raise NoSuchKey(Key=row["key"].decode()) from error
+        raise Overtaken from error
 
 
 @operation("UploadPartCopy", on=_both, action="s3:PutObject")

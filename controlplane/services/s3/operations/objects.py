@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controlplane.core.context import Context
-from controlplane.core.errors import AwsError, EngineMissing
+from controlplane.core.errors import AwsError, EngineMissing, Overtaken
 from controlplane.core.operation import Request, operation
 from controlplane.services.s3 import (
     checksums,
@@ -98,15 +98,8 @@ async def get_object(ctx: Context, request: Request) -> dict[str, Any]:
     master = await encryption.for_reading(ctx, row["facts"]["sse"], request)
     try:
         body = await reading.to_send(ctx, source, master, start, end)
-    except EngineMissing:
-        # Replaced between the look at its row and the opening of its blob: what is there now counts.
-        row = await objects.find(ctx, bucket, request)
-        if row is None:
-            await objects.refuse_missing(ctx, bucket, request)
-        told, start, end = await _head(ctx, bucket, row, request)
-        source = await restores.readable(ctx, row)
-        master = await encryption.for_reading(ctx, row["facts"]["sse"], request)
-        body = await reading.to_send(ctx, source, master, start, end)
+    except EngineMissing as error:  # replaced between the look at its row and the opening of its blob
+        raise Overtaken from error
     return {**_overridden(ctx, request, told), "Body": body}
 
 
@@ -196,6 +189,8 @@ async def _part(ctx: Context, row: Any, number: int, told: dict[str, Any], *, wi
     if not row["parts"]:
         return 0, row["size"]
     part = await queries.part(ctx.db, row["upload_id"], number)
+    if part is None:
+        raise Overtaken
     told["PartsCount"] = row["parts"]
     if with_sums and (row["parts"] > 1 or row["facts"].get("sum_type") == checksums.COMPOSITE):
         for name in (*checksums.NAMES.values(), "ChecksumType"):

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from controlplane.core.context import Context
-from controlplane.core.errors import EngineMissing
+from controlplane.core.errors import EngineMissing, Overtaken
 from controlplane.core.operation import Request, operation
 from controlplane.services.s3 import encryption, reading
 from controlplane.services.s3.archive import restores
-from controlplane.services.s3.errors import InvalidArgument, InvalidRequest, MalformedXML, NoSuchKey
+from controlplane.services.s3.errors import InvalidArgument, InvalidRequest, MalformedXML
 from controlplane.services.s3.objects import on_stored, the_object
 from controlplane.services.s3.selecting.running import LARGEST, SelectError, select
 
@@ -30,7 +30,7 @@ async def select_object_content(ctx: Context, request: Request) -> dict[str, Any
     try:
         body = await reading.bytes_of(ctx, source, master, 0, row["size"])
     except EngineMissing as error:
-        raise NoSuchKey(Key=request["Key"]) from error
+        raise Overtaken from error
     pieces = select(ctx.account_id, body, task)
     first = await anext(pieces, None)  # what is wrong with the query is said before the stream begins
     return {"Payload": _events(first, pieces, row["size"])}

@@ -267,4 +267,6 @@ async def abort_multipart_upload(ctx: Context, request: Request) -> None:
     if moment is not None and moment.replace(microsecond=0) != upload["created_at"].replace(microsecond=0):
         raise PreconditionFailed(Condition="x-amz-if-match-initiated-time")
     dropped = await queries.drop(ctx.db, upload["id"])
-    storing.discard(ctx, [{"blob": row["blob"], "upload_id": None} for row in dropped or ()])
+    if dropped is None:
+        raise NoSuchUpload(UploadId=upload["id"])
+    storing.discard(ctx, [{"blob": row["blob"], "upload_id": None} for row in dropped])

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from controlplane.core.context import Context
-from controlplane.core.errors import AwsError, EngineMissing
+from controlplane.core.errors import AwsError, EngineMissing, Overtaken
 from controlplane.core.ids import host_id
 from controlplane.core.operation import UNAUTHENTICATED, Request, operation
 from controlplane.services.s3 import buckets, conditions, encryption, objects, reading
@@ -133,7 +133,7 @@ async def _object(ctx: Context, bucket: Bucket, key: str, request: Mapping[str, 
     try:
         body = await reading.bytes_of(ctx, source, master, 0, row["size"])
     except EngineMissing as error:
-        raise NoSuchKey(Key=key) from error
+        raise Overtaken from error
     ctx.answer_headers["Content-Length"] = str(row["size"])
     objects.send_as_written(ctx, told)
     kept = ("ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ETag")

@@ -9,7 +9,8 @@ from controlplane.core.context import Unit
 
 _FIND = "SELECT * FROM s3_uploads WHERE id = $1"
 _LOCK = "SELECT * FROM s3_uploads WHERE id = $1 FOR UPDATE"
-_DELETE = "DELETE FROM s3_uploads WHERE id = $1 RETURNING id"
+# One that was completed meanwhile stays: its parts are an object's.
+_DELETE = "DELETE FROM s3_uploads WHERE id = $1 AND completed IS NULL RETURNING id"
 _COMPLETE = "UPDATE s3_uploads SET completed = $2 WHERE id = $1"
 # The lock keeps the upload from being completed or aborted meanwhile: no part changes under an object.
 _PUT_PART = """
@@ -89,7 +90,7 @@ async def complete(db: Unit, id: str, answer: Any) -> None:
 
 
 async def drop(db: Unit, id: str) -> list[Any] | None:
-    """Remove an upload with its parts; None when there was none."""
+    """Remove an upload with its parts; None when there was none, or it was completed."""
     if await db.fetchval(_DELETE, id) is None:
         return None
     return await db.fetch(_DROP_ALL, id)
