@@ -60,6 +60,9 @@ class PrincipalElement:
     """A compiled Principal or NotPrincipal."""
 
     negated: bool
+    with_members: bool
+    """Whether an account that NotPrincipal names stands for all in it: as AWS has it, an Allow spares them all, a Deny
+    only the account itself."""
     everyone: bool
     accounts: frozenset[str]
     arns: frozenset[str]
@@ -80,6 +83,7 @@ class PrincipalElement:
         accounts = {found[1] for name in aws if (found := _ACCOUNT.fullmatch(name))}
         return cls(
             negated=negated,
+            with_members=statement.get("Effect") == "Allow",
             everyone="*" in aws,
             accounts=frozenset(accounts),
             arns=frozenset(aws),
@@ -90,9 +94,11 @@ class PrincipalElement:
     def names(self, caller: Caller) -> Named:
         """How closely the element covers a caller, NotPrincipal already turned round."""
         named = self._names(caller)
-        if self.negated:
-            return Named.DIRECTLY if named is Named.NOT else Named.NOT
-        return named
+        if not self.negated:
+            return named
+        if named is Named.ACCOUNT and not self.with_members and caller.kind is not PrincipalKind.ROOT:
+            named = Named.NOT
+        return Named.DIRECTLY if named is Named.NOT else Named.NOT
 
     def _names(self, caller: Caller) -> Named:
         if self.everyone:

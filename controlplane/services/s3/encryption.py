@@ -81,11 +81,19 @@ async def _of_kms(ctx: Context, kind: str, asked: str | None, more: str | None, 
 
 
 async def _ask_kms(ctx: Context, operation: str, request: Mapping[str, Any]) -> Any:
-    """What KMS answers. What it refuses is told as its refusal, but for a permission that is missing."""
+    """What KMS answers. What it refuses is told as its refusal, but for a permission that is missing. Who is nobody has
+    no keys there. Raises InvalidArgument, AccessDenied."""
+    if ctx.principal.kind == "anonymous":
+        raise InvalidArgument(
+            "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.",
+            ArgumentName="Authorization", ArgumentValue="null",
+        )  # fmt: skip
     try:
         return await ctx.call("kms", operation, request)
     except AwsError as error:
-        if error.status >= _SERVER_ERROR or error.code.startswith("AccessDenied"):
+        if error.code.startswith("AccessDenied"):
+            raise AccessDenied(error.message) from error
+        if error.status >= _SERVER_ERROR:
             raise
         raise AwsError(error.message, code=f"KMS.{error.code}", status=400) from error
 

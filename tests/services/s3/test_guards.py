@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from tests.cloud import Account
+from tests.cloud import Account, Cloud
 from tests.services.iam.conftest import user_with_key
 
 OPEN = (
@@ -226,3 +226,18 @@ def test_attributes_of_no_parts(s3: Any, bucket: str) -> None:
     s3.complete_multipart_upload(**named, UploadId=upload, MultipartUpload={"Parts": parts})
     asked = {**named, "ObjectAttributes": ["ObjectParts"]}
     assert refused(s3.get_object_attributes, **asked, MaxParts=-5) == (400, "InvalidArgument")
+
+
+def test_nobody_has_keys_and_others_change_no_policy(cloud: Cloud, account: Account, s3: Any, bucket: str) -> None:
+    everything = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}*"}
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy(everything))
+    answer = httpx.put(f"{account.endpoint}/{bucket}/k", headers={"x-amz-server-side-encryption": "aws:kms"})
+    assert (answer.status_code, "require AWS Signature Version 4" in answer.text) == (400, True)
+    other = cloud.new_account().client("s3")
+    assert refused(other.put_bucket_policy, Bucket=bucket, Policy=policy(everything)) == (405, "MethodNotAllowed")
+    assert refused(other.delete_bucket_policy, Bucket=bucket) == (405, "MethodNotAllowed")
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
+    assert refused(other.get_object, Bucket=bucket, Key="k") == (403, "AccessDenied")
+    assert httpx.get(f"{account.endpoint}/{bucket}/k").status_code == 400

@@ -99,3 +99,9 @@ def test_what_is_wrong_behind_the_first_rows_is_told(s3: Any, bucket: str) -> No
     s3.put_object(Bucket=bucket, Key="k", Body="n\n" + "1\n" * 2_000_000 + "x\n")
     with pytest.raises(EventStreamError, match="CastFailed"):
         select(s3, bucket, "k", "SELECT CAST(s.n AS INT) AS n FROM S3Object s", CSV)
+
+
+def test_a_query_that_takes_long_tells_only_what_it_finds(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body="n\n1\n")
+    most = 50_000_000_000
+    assert select(s3, bucket, "k", f"SELECT count(*) AS n FROM range({most})", CSV) == f'{{"n":{most}}}\n'

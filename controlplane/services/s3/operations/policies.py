@@ -44,6 +44,7 @@ class NoSuchPublicAccessBlockConfiguration(S3Error):
 async def put_bucket_policy(ctx: Context, request: Request) -> None:
     """Replace a bucket's policy. Raises MalformedPolicy."""
     bucket = the_bucket(ctx)
+    _require_owner(ctx, bucket)
     document = request["Policy"]
     policy = await checked(ctx, document, partial(_is_of, bucket))
     if bucket.blocks("BlockPublicPolicy") and publicity.is_public(policy):
@@ -171,6 +172,7 @@ def _require_owner(ctx: Context, bucket: Bucket) -> None:
 async def delete_bucket_policy(ctx: Context, request: Request) -> None:
     """Take a bucket's policy away."""
     bucket = the_bucket(ctx)
+    _require_owner(ctx, bucket)
     await queries.put_setting(ctx.db, bucket.id, "policy", None)
     await queries.put_setting(ctx.db, bucket.id, "policy_text", None)
 

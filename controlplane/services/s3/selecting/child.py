@@ -12,6 +12,7 @@ import bz2
 import csv
 import io
 import json
+import os
 import re
 import resource
 import shutil
@@ -31,6 +32,8 @@ _FROM = re.compile(r"\bS3Object(?:\[\*\])?((?:\.[A-Za-z_]\w*|\.\"[^\"]+\")*)(\[\
 _QUOTED = re.compile(r"('(?:[^']|'')*')")
 _SYNTAX = "ParseUnexpectedToken"
 _REFUSAL = "refusal.json"
+_OUTPUT: list[int] = []
+"""What is written to: the standard output as it was. DuckDB draws bars of its progress on what it finds there."""
 _BEGUN: list[bool] = []
 """Whether rows stand in the output."""
 
@@ -45,6 +48,7 @@ def run(task: dict[str, Any]) -> None:
     db = duckdb.connect(
         ":memory:", config={"threads": 1, "memory_limit": _DUCK_MEMORY, "max_temp_directory_size": "0B"}
     )
+    db.execute("SET enable_progress_bar = false")
     db.execute("SET autoinstall_known_extensions = false")
     db.execute("SET autoload_known_extensions = false")
     db.execute(f"CREATE VIEW S3Object AS SELECT * FROM {_source(task, path)}")
@@ -75,14 +79,17 @@ def run(task: dict[str, Any]) -> None:
 
 
 def _flush(waiting: list[str]) -> None:
-    sys.stdout.buffer.write("".join(waiting).encode("utf-8", "replace"))
-    sys.stdout.buffer.flush()
+    _write("".join(waiting).encode("utf-8", "replace"))
     waiting.clear()
 
 
 def _say(answer: dict[str, Any]) -> None:
-    sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
-    sys.stdout.buffer.flush()
+    _write(json.dumps(answer).encode() + b"\n")
+
+
+def _write(data: bytes) -> None:
+    while data:
+        data = data[os.write(_OUTPUT[0], data) :]
 
 
 def _prepared(task: dict[str, Any]) -> str:
@@ -212,6 +219,8 @@ def _refusal(error: Exception) -> tuple[str, str]:
 def main() -> None:
     """Bound this process, then run its task."""
     task = json.load(sys.stdin)
+    _OUTPUT.append(os.dup(1))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
