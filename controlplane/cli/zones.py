@@ -71,7 +71,9 @@ def import_zone(
     found = _zone(client, name)
     text = sys.stdin.read() if str(file) == "-" else _read(file)
     try:
-        parsed = dns.zone.from_text(text, origin=found["Name"], relativize=False, check_origin=False)
+        parsed = dns.zone.from_text(
+            text, origin=found["Name"], relativize=False, filename=str(file), check_origin=False
+        )
     except (dns.exception.DNSException, ValueError) as error:
         raise Failure(f"not a zone file of {found['Name']}: {error}") from error
     changes = [{"Action": "UPSERT", "ResourceRecordSet": each} for each in _sets(parsed)]

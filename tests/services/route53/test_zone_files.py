@@ -41,6 +41,7 @@ def test_a_zone_file_goes_in_and_comes_out(cloud: Cloud, account: Account, zone:
     file.write_text("www IN A not-an-address\n")
     refused = cloud.try_celaje("zone", "import", zone.name, str(file), *own)
     assert refused.returncode == 1 and "Traceback" not in refused.stderr
+    assert "zone:" in refused.stderr and "<string>" not in refused.stderr, "it names the file"
     assert cloud.try_celaje("zone", "export", "none.test", *own).returncode == 1
 
 

@@ -11,6 +11,9 @@ import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+from botocore.exceptions import ClientError
+
 from controlplane.services.ses import tracking
 from controlplane.state.sealing import Sealer
 from tests.cloud import Account, Cloud
@@ -72,6 +75,30 @@ def test_opens_and_clicks_are_told(account: Account, cloud: Cloud) -> None:
     assert told["Click"]["click"]["link"] == "https://shop.test/a?b=1&c=2"
     assert told["Open"]["open"]["userAgent"] == "a reader"
     assert {event["mail"]["messageId"] for event in told.values()} == {sent}
+
+
+def test_links_lead_through_a_domain_of_ones_own(account: Account) -> None:
+    ses, topic = account.client("ses"), Topic(account)
+    ses.verify_email_identity(EmailAddress="a@example.com")
+    ses.create_configuration_set(ConfigurationSet={"Name": "s"})
+    destination = {"Name": "e", "Enabled": True, "MatchingEventTypes": ["open"], "SNSDestination": {}}
+    destination["SNSDestination"] = {"TopicARN": topic.arn}
+    ses.create_configuration_set_event_destination(ConfigurationSetName="s", EventDestination=destination)
+    named = {"ConfigurationSetName": "s", "TrackingOptions": {"CustomRedirectDomain": "news.example.com"}}
+    with pytest.raises(ClientError, match="TrackingOptionsDoesNotExistException"):
+        ses.update_configuration_set_tracking_options(**named)
+    ses.create_configuration_set_tracking_options(**named)
+    with pytest.raises(ClientError, match="TrackingOptionsAlreadyExistsException"):
+        ses.create_configuration_set_tracking_options(**named)
+    asked = {"ConfigurationSetName": "s", "ConfigurationSetAttributeNames": ["trackingOptions"]}
+    assert ses.describe_configuration_set(**asked)["TrackingOptions"] == named["TrackingOptions"]
+    message = {"Subject": {"Data": "s"}, "Body": {"Html": {"Data": PAGE}}}
+    ses.send_email(
+        Source="a@example.com", Destination={"ToAddresses": ["b@x.test"]}, Message=message, ConfigurationSetName="s"
+    )
+    assert "//news.example.com/_celaje/ses/open/" in page(account, 1)
+    ses.delete_configuration_set_tracking_options(ConfigurationSetName="s")
+    assert "TrackingOptions" not in ses.describe_configuration_set(**asked)
 
 
 def test_hostile_pages_are_read_in_one_pass() -> None:

@@ -93,7 +93,7 @@ async def put_delivery_options(ctx: Context, request: Any) -> dict[str, Any]:
 
 @operation("PutConfigurationSetTrackingOptions", on=on_set)
 async def put_tracking_options(ctx: Context, request: Any) -> dict[str, Any]:
-    """Kept and told; opens and clicks are not tracked. Raises NotFoundException."""
+    """The domain under which opens and clicks are counted. Raises NotFoundException."""
     given = {name: request[name] for name in ("CustomRedirectDomain", "HttpsPolicy") if request.get(name)}
     await sets.change(ctx, request["ConfigurationSetName"], TrackingOptions=given)
     return {}
