@@ -23,7 +23,7 @@ MAX_HEADERS = 64 * 1024
 HEADER_SECONDS = 20.0
 """From the first byte of a request, or from the opening of the connection, to the end of the headers."""
 READ_SECONDS = 60.0
-"""So long a client may read nothing of an answer that waits for it."""
+"""So long a client may take to read an answer that waits for it, or what waits still when the connection closes."""
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _UNPROVEN = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -139,6 +139,7 @@ class BoundedConnection(HttpToolsProtocol):
         """As uvicorn's, but with one timer for all the pauses between requests: it looks how long this one lasts."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self._expect_reading()
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -158,6 +159,7 @@ class BoundedConnection(HttpToolsProtocol):
         left = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if left <= 0:
             self.timeout_keep_alive_handler()
+            self._expect_reading()
         else:
             self.timeout_keep_alive_task = self.loop.call_later(left, self._close_idle)
 
@@ -170,15 +172,21 @@ class BoundedConnection(HttpToolsProtocol):
             self._refuse(_TOO_LARGE)
         else:
             super().send_400_response(msg)
+            self._expect_reading()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        if self._stalled is None:
-            self._stalled = self.loop.call_later(READ_SECONDS, self.transport.abort)
+        self._expect_reading()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._reads_again()
+        if self.transport.is_closing():  # which it is not before the rest has gone, too
+            self._expect_reading()
+
+    def _expect_reading(self) -> None:
+        if self._stalled is None and self.transport.get_write_buffer_size():
+            self._stalled = self.loop.call_later(READ_SECONDS, self.transport.abort)
 
     def _reads_again(self) -> None:
         if self._stalled is not None:
@@ -202,6 +210,7 @@ class BoundedConnection(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write(answer)
             self.transport.close()
+            self._expect_reading()
 
 
 def _no_key(_host: str) -> bytes:

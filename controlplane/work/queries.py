@@ -46,7 +46,7 @@ _RELEASE_ALL = """
 UPDATE work_items SET due_at = least(due_at, now()), lease_owner = NULL, lease_until = NULL WHERE lease_owner = $1
 """
 _ORPHANED = """
-SELECT kind, key, attempts FROM work_items WHERE lease_owner = $1 OR lease_until <= now()
+SELECT kind, key, attempts FROM work_items WHERE lease_until IS NOT NULL AND (lease_owner = $1 OR lease_until <= now())
 """
 _BURY = """
 UPDATE work_items SET attempts = attempts + 1, last_error = $5, lease_owner = NULL, lease_until = NULL,

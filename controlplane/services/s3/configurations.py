@@ -74,7 +74,7 @@ def lifecycle(rules: Sequence[Mapping[str, Any]], *, real_days: bool, free_filte
     if len(set(ids)) != len(ids):
         raise InvalidArgument("Rule ID must be unique. Found same ID for more than one rule", ArgumentName="ID")
     for rule in found:
-        if not free_filters and _conditions(rule) > 1:
+        if _conditions(rule) > 1 and (not free_filters or _contradicts(rule["Filter"])):
             raise MalformedXML
         _check_lifecycle(rule)
         _check_classes(rule, _LEAST_DAYS if real_days else {})
@@ -83,6 +83,15 @@ def lifecycle(rules: Sequence[Mapping[str, Any]], *, real_days: bool, free_filte
 
 def _conditions(rule: Mapping[str, Any]) -> int:
     return len([name for name, value in (rule.get("Filter") or {}).items() if value is not None])
+
+
+def _contradicts(alone: Mapping[str, Any]) -> bool:
+    """Whether what a filter says beside its `And` and in it can hold of nothing."""
+    both = alone.get("And") or {}
+    tag = alone.get("Tag") or {}
+    short, long = sorted((alone.get("Prefix") or "", both.get("Prefix") or ""), key=len)
+    others = [each.get("Value") for each in both.get("Tags") or () if each.get("Key") == tag.get("Key")]
+    return not long.startswith(short) or any(value != tag.get("Value") for value in others)
 
 
 def _check_lifecycle(rule: Mapping[str, Any]) -> None:

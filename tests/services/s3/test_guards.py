@@ -92,6 +92,19 @@ def test_tags_come_along_with_a_copy_only_to_who_may_set_and_read_them(account: 
     assert s3.get_object_tagging(Bucket=bucket, Key="copy")["TagSet"] == [{"Key": "level", "Value": "public"}]
 
 
+def test_who_may_write_by_a_list_may_copy_with_tags(cloud: Cloud, s3: Any, bucket: str) -> None:
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    other = cloud.new_account().client("s3")
+    own = f"{bucket}-of-others"
+    other.create_bucket(Bucket=own)
+    other.put_object(Bucket=own, Key="tagged", Tagging="a=1")
+    other.put_object(Bucket=bucket, Key="put", Tagging="a=1")
+    other.copy_object(Bucket=bucket, Key="copied", CopySource=f"{own}/tagged")
+    assert other.get_object_tagging(Bucket=bucket, Key="copied")["TagSet"] == [{"Key": "a", "Value": "1"}]
+
+
 def test_policies_see_how_a_request_is_signed(account: Account, s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     older, newer = (

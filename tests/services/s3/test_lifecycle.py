@@ -12,7 +12,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from controlplane.core.errors import AwsError
+from controlplane.core.portable import portable
 from controlplane.services.s3 import configurations
+from controlplane.services.s3.buckets import Bucket
+from controlplane.services.s3.lifecycle import rules as lifecycle
 from tests.cloud import Account, Cloud
 from tests.services.s3.test_objects import code_of
 
@@ -212,3 +215,27 @@ def test_nothing_moves_to_infrequent_access_before_its_time() -> None:
     twice = rule(Transitions=[{"Days": days, "StorageClass": "GLACIER"} for days in (1, 2)])
     with pytest.raises(AwsError, match="must be different"):
         configurations.lifecycle(twice, real_days=True, free_filters=False)
+
+
+def test_a_filter_that_is_free_covers_only_what_all_of_it_covers() -> None:
+    def checked(**filter: Any) -> list[dict[str, Any]]:
+        rule = {"ID": "r", "Status": "Enabled", "Filter": filter, "Expiration": {"Days": 1}}
+        return configurations.lifecycle([rule], real_days=True, free_filters=True)
+
+    def covers(key: bytes, tags: dict[str, str], size: int, **filter: Any) -> bool:
+        settings = {"lifecycle": {"Rules": portable(checked(**filter))}}
+        (rule,) = lifecycle.of_bucket(Bucket(1, "", "", "b", None, settings, {}, datetime.now(UTC)))
+        return rule.covers(key, tags, size)
+
+    one, other = {"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}
+    both = {"Prefix": "logs/", "Tag": one, "And": {"Tags": [other], "ObjectSizeGreaterThan": 5}}
+    assert covers(b"logs/k", {"a": "1", "b": "2"}, 6, **both)
+    assert not covers(b"k", {"a": "1", "b": "2"}, 6, **both)
+    assert not covers(b"logs/k", {"b": "2"}, 6, **both)
+    assert not covers(b"logs/k", {"a": "1"}, 6, **both)
+    assert not covers(b"logs/k", {"a": "1", "b": "2"}, 5, **both)
+    assert covers(b"logs/k", {}, 1, Prefix="logs/", And={"Prefix": "log"})
+    assert not covers(b"logarithms", {}, 1, Prefix="logs/", And={"Prefix": "log"})
+    for nothing in ({"Prefix": "a", "And": {"Prefix": "b"}}, {"Tag": one, "And": {"Tags": [{**one, "Value": "2"}]}}):
+        with pytest.raises(AwsError):
+            checked(**nothing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -65,18 +65,22 @@ def of_bucket(bucket: Bucket) -> list[Rule]:
 
 
 def _parsed(rule: Mapping[str, Any]) -> Rule:
-    filters = rule.get("Filter") or {}
-    both = filters.get("And") or filters
-    tags = [*(both.get("Tags") or ()), *([both["Tag"]] if both.get("Tag") else [])]
-    prefix = rule.get("Prefix") or both.get("Prefix") or ""
+    alone = rule.get("Filter") or {}
+    filters = (alone, alone.get("And") or {})  # AWS takes one of them, Ceph's gateway both
+    tags = [tag for each in filters for tag in (each.get("Tags") or [each.get("Tag")]) if tag]
+    prefixes = [rule.get("Prefix") or "", *(each.get("Prefix") or "" for each in filters)]
     return Rule(
         rule["ID"],
         rule,
-        prefix.encode(),
+        max(prefixes, key=len).encode(),
         {tag.get("Key") or "": tag.get("Value") or "" for tag in tags},
-        both.get("ObjectSizeGreaterThan"),
-        both.get("ObjectSizeLessThan"),
+        max(_values(filters, "ObjectSizeGreaterThan"), default=None),
+        min(_values(filters, "ObjectSizeLessThan"), default=None),
     )
+
+
+def _values(filters: Iterable[Mapping[str, Any]], name: str) -> list[int]:
+    return [each[name] for each in filters if each.get(name) is not None]
 
 
 def cutoff(action: Mapping[str, Any], now: datetime, day: float, days: str = "Days") -> datetime | None:

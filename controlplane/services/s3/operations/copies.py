@@ -152,8 +152,9 @@ async def copy_object(ctx: Context, request: Request) -> dict[str, Any]:
 async def _authorize_tags(ctx: Context, bucket: Bucket, source_bucket: Bucket, source: Mapping[str, Any]) -> None:
     """Tags that come along are read there and set here: both have permissions of their own. Raises AccessDenied."""
     read = "s3:GetObjectVersionTagging" if source.get("VersionId") else "s3:GetObjectTagging"
+    target = replace(ctx.resources[0], policy=buckets.visible(ctx, bucket, bucket.policy_for_new()))
     for action, where, about in (
-        ("s3:PutObjectTagging", bucket, ctx.resources[0]),
+        ("s3:PutObjectTagging", bucket, target),
         (read, source_bucket, ctx.resources[1]),
     ):
         for resource in buckets.through(ctx, where, replace(about, action=None)):
