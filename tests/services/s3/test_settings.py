@@ -64,6 +64,16 @@ def test_a_policy_lets_strangers_in_once_nothing_blocks_it(s3: Any, bucket: str,
             s3.put_bucket_policy(Bucket=bucket, Policy=idle)
 
 
+def test_a_policy_may_speak_of_all_but_something(s3: Any, bucket: str) -> None:
+    arn = f"arn:aws:s3:::{bucket}"
+    elsewhere = {"NotResource": f"{arn}/secret/*", "Action": "s3:GetObject"}
+    fewer = {"Resource": f"{arn}/*", "NotAction": "s3:GetObject"}
+    for part in (elsewhere, fewer):
+        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", **part}]}
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(document))
+        assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]) == document
+
+
 def test_lists_count_where_writers_own_what_they_write(s3: Any, bucket: str, stranger: Any) -> None:
     with pytest.raises(ClientError) as off:
         s3.put_object(Bucket=bucket, Key="k", Body=b"", ACL="public-read")

@@ -125,7 +125,7 @@ def _check_actions(statement: Mapping[str, Any]) -> None:
 def _check_pairs(statement: Mapping[str, Any]) -> None:
     """Each action is about one of the resources at least: `s3:ListBucket` about a bucket, others about objects."""
     resources = [str(resource).partition(":::")[2] for resource in _list(statement.get("Resource"))]
-    if not all(resources):  # of access points, or what they are not
+    if not resources or not all(resources):  # all but some (`NotResource`), or of access points
         return
     types = {"object"} if any("/" in name or "*" in name for name in resources) else set()
     types |= {"bucket"} if any("/" not in name for name in resources) else set()
