@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from typing import Any
 
 import asyncpg
@@ -95,7 +95,7 @@ class Runner:
         room = 2 * self._concurrency - len(self._pending)
         if room > 0:
             async with self._database.unit() as db:
-                await _take_back(db)
+                await _take_back(db, ours=self._leases)
                 for kind, key in await queries.due(db, list(self._reconcilers), room):
                     self.submit(kind, key)
 
@@ -175,8 +175,9 @@ class Runner:
                 self._pending[item].cancel()
 
 
-async def _take_back(db: Unit, owner: str = "") -> None:
+async def _take_back(db: Unit, owner: str = "", ours: Container[Item] = ()) -> None:
     """Count and postpone what died with its worker, be it `owner`. Which run killed it is not known: each counts, and
-    the innocent ends well next time."""
-    if dead := await queries.orphaned(db, owner):
+    the innocent ends well next time. What is `ours` runs on, although its lease is over: the machine slept."""
+    dead = {item: attempts for item, attempts in (await queries.orphaned(db, owner)).items() if item not in ours}
+    if dead:
         await queries.bury(db, owner, {item: backoff(attempts + 1) for item, attempts in dead.items()}, _DIED)

@@ -340,6 +340,26 @@ async def test_what_dies_with_its_worker_rests_longer_each_time_and_then_ends_we
     assert (row["not_before"], row["last_error"]) == (None, None)
 
 
+async def test_a_worker_takes_nothing_back_that_it_runs_itself(database: Database) -> None:
+    """As after a machine slept: its leases are over, and its runs go on."""
+    inside, done = asyncio.Event(), asyncio.Event()
+
+    async def reconcile(run: Run, key: str) -> Outcome:
+        inside.set()
+        await done.wait()
+        return Again(60)
+
+    async with running(database, reconcile) as runner:
+        await wake_now(database, "a")
+        await inside.wait()
+        await database.alone("UPDATE work_items SET lease_until = now() - interval '1 minute'")
+        await runner.sweep()
+        (row,) = await rows(database)
+        assert (row["attempts"], row["last_error"]) == (0, None)
+        assert row["lease_owner"] is not None
+        done.set()
+
+
 async def test_a_worker_that_stops_punishes_no_run(database: Database) -> None:
     inside = asyncio.Event()
 
