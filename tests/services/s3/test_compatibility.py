@@ -176,6 +176,12 @@ def test_who_logs_a_bucket_and_where(ceph_cloud: Cloud, s3: Any, bucket: str) ->
     assert code(other.put_bucket_logging, Bucket=bucket, BucketLoggingStatus={}) == (403, "AccessDenied")
 
 
+def test_policies_may_name_actions_that_fit_no_resource_of_theirs(s3: Any, bucket: str) -> None:
+    useless = {"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [useless]}))
+    assert httpx.put(f"{s3.meta.endpoint_url}/{bucket}/k", content=b"").status_code == 403
+
+
 def test_bodies_may_come_without_their_length(s3: Any, bucket: str) -> None:
     link = s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "k"})
     answer = httpx.put(link, content=iter([b"first ", b"second"]))

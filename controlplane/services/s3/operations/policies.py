@@ -16,7 +16,7 @@ from controlplane.access.policy.grammar import MalformedPolicy as Malformed
 from controlplane.access.policy.grammar import statements_of, validate_resource
 from controlplane.core.context import Context
 from controlplane.core.operation import Request, operation
-from controlplane.services.s3 import grants, publicity
+from controlplane.services.s3 import compatibility, grants, publicity
 from controlplane.services.s3.buckets import Bucket, on_bucket, on_bucket_for, the_bucket
 from controlplane.services.s3.errors import InvalidRequest, MethodNotAllowed, S3Error
 from controlplane.services.s3.queries import buckets as queries
@@ -72,7 +72,8 @@ async def checked(ctx: Context, document: str, is_own: Callable[[str], bool]) ->
     for statement in statements_of(policy):
         _check_resources(statement, is_own)
         _check_actions(statement)
-        _check_pairs(statement)
+        if not compatibility.ceph(ctx.cloud):
+            _check_pairs(statement)
         for kind, name in _principals(statement):
             if not await _exists(ctx, kind, name):
                 raise MalformedPolicy("Invalid principal in policy", Detail=f'"{kind}" : "{name[:256]}"')
