@@ -131,8 +131,11 @@ def test_query_logs_need_a_bucket_that_takes_them(account: Account) -> None:
     assert code(create) == "InvalidRequestException", "no bucket"
     s3.create_bucket(Bucket=bucket)
     assert code(create) == "InvalidRequestException", "no policy"
-    allow = {"Effect": "Allow", "Principal": {"Service": "delivery.logs.amazonaws.com"}, "Resource": "*"}
-    allow |= {"Action": ["s3:GetBucketAcl", "s3:PutObject"], "Resource": [f"arn:aws:s3:::{bucket}"]}
+    allow = {"Effect": "Allow", "Principal": {"Service": "delivery.logs.amazonaws.com"}}
+    allow |= {
+        "Action": ["s3:GetBucketAcl", "s3:PutObject"],
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+    }
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
     logs = f"arn:aws:logs:us-east-1:{account.id}:log-group:x"
     assert code(lambda: create(logs)) == "InvalidRequestException", "no group"
